@@ -1,0 +1,229 @@
+#include "agent/agent.h"
+
+#include "base/clock.h"
+#include "base/futex.h"
+#include "base/log.h"
+#include "base/status.h"
+#include "function/function.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define DRAIN_PAUSE_NS 50000000ull /* how often running tasks are asked for output */
+#define START_PATIENCE_NS (30 * PPI_NS_PER_S)
+
+static int allocate(struct ppi_agent *agent, int workers)
+{
+    agent->slots = calloc((size_t)workers, sizeof *agent->slots);
+    agent->cpus = calloc((size_t)workers, sizeof *agent->cpus);
+    agent->idle = calloc((size_t)workers, sizeof *agent->idle);
+    agent->dirty = calloc((size_t)workers, sizeof *agent->dirty);
+    if (agent->slots && agent->cpus && agent->idle && agent->dirty) return PP_OK;
+    return ppi_error(PP_ERR_NOMEM, "no memory for %d workers", workers);
+}
+
+static void release(struct ppi_agent *agent)
+{
+    free(agent->slots);
+    free(agent->cpus);
+    free(agent->idle);
+    free(agent->dirty);
+    free(agent->pending.jobs);
+}
+
+static int starting(const struct ppi_agent *agent)
+{
+    for (int i = 0; i < agent->slot_count; i++)
+        if (agent->slots[i].state == PPI_SLOT_STARTING) return 1;
+    return 0;
+}
+
+int ppi_agent_open(struct ppi_agent *agent, struct ppi_workspace *workspace, struct ppi_pool *pool,
+                   const struct ppi_agent_config *config, const struct ppi_agent_events *events)
+{
+    memset(agent, 0, sizeof *agent);
+    agent->pool = pool;
+    if (config->workers > PPI_WORKERS_MAX) {
+        ppi_pool_close(pool);
+        return ppi_error(PP_ERR_LIMIT, "%d workers on one rank; at most %d are possible", config->workers, PPI_WORKERS_MAX);
+    }
+    agent->workspace = workspace;
+    agent->config = *config;
+    agent->events = *events;
+    agent->depth = 2;
+    gethostname(agent->host, sizeof agent->host - 1);
+    int status = allocate(agent, config->workers);
+    if (status == PP_OK)
+        status = ppi_topology_place(config->topology, config->workers, config->cores_per_worker, agent->cpus);
+    if (status != PP_OK) {
+        ppi_pool_close(pool);
+        release(agent);
+        return status;
+    }
+    agent->slot_count = config->workers;
+    ppi_place_spin(agent);
+    for (int i = 0; i < agent->slot_count; i++) {
+        agent->slots[i].read_fd[0] = agent->slots[i].read_fd[1] = -1;
+        if ((status = ppi_slot_start(agent, i)) != PP_OK && i == 0) break;
+    }
+    uint64_t give_up = ppi_now_ns() + START_PATIENCE_NS;
+    while (starting(agent) && ppi_now_ns() < give_up) {
+        uint32_t ticket = ppi_doorbell_listen(workspace->bell, PPI_LISTENER_WAITER);
+        if (atomic_load(&workspace->bell->deaths) == agent->deaths_seen)
+            ppi_doorbell_sleep(workspace->bell, PPI_LISTENER_WAITER, ticket, 100000000);
+        ppi_slot_reports(agent, ppi_now_ns());
+    }
+    ppi_doorbell_silence(workspace->bell);
+    if (agent->alive == 0) {
+        int error = pp_last_error_code();
+        ppi_agent_close(agent, 0);
+        return error < 0 ? error : ppi_error(PP_ERR_SYSTEM, "no worker process could be started");
+    }
+    if (agent->alive < agent->slot_count)
+        ppi_log(PP_LOG_WARNING, "only %d of %d workers could be started: %s; raise the limit (ulimit -u, ulimit -v) or set PPMPI_WORKERS",
+                agent->alive, agent->slot_count, pp_last_error());
+    return PP_OK;
+}
+
+static int jobs_running(const struct ppi_agent *agent)
+{
+    for (int i = 0; i < agent->slot_count; i++)
+        if (agent->slots[i].state == PPI_SLOT_LEAVING && agent->slots[i].pid) return 1;
+    return 0;
+}
+
+void ppi_agent_close(struct ppi_agent *agent, double grace_s)
+{
+    for (int i = 0; i < agent->slot_count; i++) ppi_slot_retire(agent, i);
+    uint64_t deadline = ppi_deadline_ns(grace_s);
+    while (jobs_running(agent) && ppi_now_ns() < deadline) {
+        uint32_t ticket = ppi_doorbell_listen(agent->workspace->bell, PPI_LISTENER_WAITER);
+        if (atomic_load(&agent->workspace->bell->deaths) == agent->deaths_seen)
+            ppi_doorbell_sleep(agent->workspace->bell, PPI_LISTENER_WAITER, ticket, 20000000);
+        ppi_slot_reports(agent, ppi_now_ns());
+    }
+    ppi_doorbell_silence(agent->workspace->bell);
+    ppi_pool_close(agent->pool);
+    agent->pool = NULL;
+    for (int i = 0; i < agent->slot_count; i++) {
+        struct ppi_slot *slot = &agent->slots[i];
+        ppi_collect_text(agent, i, 1);
+        for (int k = 0; k < 2; k++) {
+            if (slot->read_fd[k] >= 0) close(slot->read_fd[k]);
+            ppi_lines_fini(&slot->lines[k]);
+        }
+        if (slot->segment) {
+            ppi_segment_destroy(&slot->segment->map);
+            free(slot->segment);
+        }
+    }
+    release(agent);
+    agent->slot_count = 0;
+}
+
+int ppi_agent_define(struct ppi_agent *agent, uint32_t index, const struct ppi_function_ref *ref)
+{
+    _Static_assert(sizeof(struct ppi_function_ref) <= PPI_FUNCTION_BYTES, "entry of the function table");
+    if (index >= PPI_FUNCTIONS_MAX)
+        return ppi_error(PP_ERR_LIMIT, "more than %d different functions", PPI_FUNCTIONS_MAX);
+    memcpy(agent->workspace->functions + (size_t)index * PPI_FUNCTION_BYTES, ref, sizeof *ref);
+    return PP_OK;
+}
+
+int ppi_agent_has_news(const struct ppi_agent *agent)
+{
+    if (atomic_load(&agent->workspace->bell->deaths) != agent->deaths_seen) return 1;
+    for (int i = 0; i < agent->slot_count; i++)
+        if (agent->slots[i].segment && ppi_channel_load(&agent->slots[i].channel) &&
+            ppi_channel_has_outcome(&agent->slots[i].channel))
+            return 1;
+    return 0;
+}
+
+/* Kills the workers whose job has run too long; returns when the next one could be due. */
+static uint64_t check_time(struct ppi_agent *agent, uint64_t now_ns, int enforce)
+{
+    uint64_t next = UINT64_MAX;
+    if (agent->timed == 0) return next;
+    for (int i = 0; i < agent->slot_count; i++) {
+        struct ppi_slot *slot = &agent->slots[i];
+        if (!slot->segment || slot->killed_status || ppi_channel_load(&slot->channel) == 0) continue;
+        const struct ppi_job *job = ppi_channel_running(&slot->channel);
+        uint64_t started = atomic_load(&slot->channel.answers->started_ns);
+        if (!job || !job->timeout_ns || !started) continue;
+        uint64_t due = started + job->timeout_ns;
+        if (due <= now_ns && enforce)
+            ppi_slot_kill(agent, i, PP_ERR_TIMEOUT, job);
+        else if (due < next)
+            next = due;
+    }
+    return next;
+}
+
+int ppi_agent_poll(struct ppi_agent *agent, uint64_t now_ns)
+{
+    int finished = 0;
+    if (agent->load)
+        for (int i = 0; i < agent->slot_count; i++)
+            if (agent->slots[i].segment && ppi_channel_load(&agent->slots[i].channel))
+                finished += ppi_collect_outcomes(agent, i);
+    if (agent->busy && now_ns >= agent->next_drain_ns) {
+        for (int i = 0; i < agent->slot_count; i++) ppi_collect_text(agent, i, 0);
+        agent->next_drain_ns = now_ns + DRAIN_PAUSE_NS;
+        agent->deaths_seen--; /* look at the socket now and then: a fork server that was killed rings no bell */
+    }
+    ppi_slot_reports(agent, now_ns);
+    check_time(agent, now_ns, 1);
+    if (agent->pending.count) ppi_place_pending(agent);
+    if (agent->idle_count && agent->load > (uint64_t)agent->busy) ppi_place_balance(agent, now_ns);
+    ppi_place_spin(agent);
+    return finished;
+}
+
+uint64_t ppi_agent_patience_ns(const struct ppi_agent *agent, uint64_t now_ns)
+{
+    uint64_t patience = PPI_FOREVER;
+    if (agent->busy) patience = agent->next_drain_ns > now_ns ? agent->next_drain_ns - now_ns : 0;
+    if (agent->timed) {
+        /* A job that has not begun may begin, and be due, at any time: look often enough to be in time. */
+        uint64_t next = check_time((struct ppi_agent *)agent, now_ns, 0);
+        uint64_t until = next > now_ns ? next - now_ns : 0;
+        if (until > 20000000) until = 20000000;
+        if (until < patience) patience = until;
+    }
+    for (int i = 0; i < agent->slot_count; i++) {
+        const struct ppi_slot *slot = &agent->slots[i];
+        if (slot->state != PPI_SLOT_EMPTY || !slot->retry_ns) continue;
+        uint64_t until = slot->retry_ns > now_ns ? slot->retry_ns - now_ns : 0;
+        if (until < patience) patience = until;
+    }
+    return patience;
+}
+
+void ppi_agent_return_loan(struct ppi_agent *agent, struct ppi_loan *loan)
+{
+    struct ppi_worker_segment *segment = loan->segment;
+    segment->loans--;
+    if (segment->current) {
+        ppi_channel_return_block(&agent->slots[segment->slot].channel, loan->block);
+    } else if (segment->loans == 0) {
+        ppi_segment_destroy(&segment->map);
+        free(segment);
+    }
+    free(loan);
+}
+
+int ppi_agent_find_running(const struct ppi_agent *agent, uint64_t id, long *pid, uint64_t *started_ns)
+{
+    for (int i = 0; i < agent->slot_count; i++) {
+        const struct ppi_slot *slot = &agent->slots[i];
+        const struct ppi_job *job = slot->segment ? ppi_channel_running(&slot->channel) : NULL;
+        if (!job || job->id != id) continue;
+        *pid = slot->pid;
+        *started_ns = atomic_load(&slot->channel.answers->started_ns);
+        return agent->config.first_number + i;
+    }
+    return -1;
+}

@@ -1,0 +1,161 @@
+/* The agent of a rank: owns the rank's workers, gives them jobs, hands on what becomes of each job. It knows nothing of
+ * other ranks and nothing of futures. One thread at a time; in rank 0 the server's lock sees to that. */
+#ifndef PPI_AGENT_AGENT_H
+#define PPI_AGENT_AGENT_H
+
+#include "channel/workspace.h"
+#include "output/lines.h"
+#include "topology/topology.h"
+#include "worker/pool.h"
+
+#include <ppmpi.h>
+
+/* What became of a job. Valid during the call of `finished`; to keep `data` longer, see ppi_agent_lend. */
+struct ppi_result {
+    int status, code, signal;
+    int worker; /* its number in the farm */
+    long pid;
+    uint64_t started_ns, finished_ns; /* CLOCK_MONOTONIC of this node */
+    const void *data; /* the result, or the message of a failure */
+    uint64_t bytes;
+    struct ppi_loan *loan; /* set when the data is large and lies in shared memory, where it can stay */
+    int in_arena;          /* 1: the data is a block of the server's own arena, which whoever keeps it takes over */
+};
+
+struct ppi_agent_events {
+    void (*finished)(void *ctx, const struct ppi_job *job, struct ppi_result *result);
+    void (*output)(void *ctx, int stream, const char *text, size_t bytes); /* whole lines, 0 = stdout, 1 = stderr */
+    void *ctx;
+};
+
+/* A large result that stays in its worker's segment. Whoever takes it from ppi_result (sets result->loan to NULL) gives it
+ * back with ppi_agent_return_loan. */
+struct ppi_loan {
+    struct ppi_worker_segment *segment;
+    uint32_t block;
+};
+
+struct ppi_agent_config {
+    int workers, cores_per_worker;
+    int first_number; /* of this agent's workers in the farm */
+    int restart;      /* fresh process after so many jobs; 0 = never */
+    int bind;         /* 1: each worker to its cores */
+    const struct ppi_topology *topology;
+};
+
+enum ppi_slot_state { PPI_SLOT_EMPTY, PPI_SLOT_STARTING, PPI_SLOT_READY, PPI_SLOT_LEAVING };
+
+struct ppi_slot {
+    enum ppi_slot_state state;
+    struct ppi_channel channel;
+    struct ppi_worker_segment *segment;
+    long pid;
+    int read_fd[2];
+    struct ppi_lines lines[2];
+    uint64_t jobs_done;         /* by this process */
+    uint64_t killed_id;         /* the job for which we killed the worker, */
+    uint16_t killed_attempt;    /* … its attempt, */
+    int killed_status;          /* … and why; PP_OK = not killed by us */
+    int distrusted;             /* wrote nonsense into its channel: nothing more is read from it */
+    int failures;               /* starts in a row that came to nothing */
+    uint64_t retry_ns;          /* when to start again */
+    int dirty, idle;            /* in agent->dirty, in agent->idle */
+};
+
+struct ppi_agent {
+    struct ppi_workspace *workspace;
+    struct ppi_pool *pool;
+    struct ppi_agent_config config;
+    struct ppi_agent_events events;
+    char host[256];
+    struct ppi_cpus *cpus; /* one set per worker */
+    struct ppi_slot *slots;
+    int slot_count;
+    int alive;   /* slots that are starting or ready */
+    int busy;    /* … with jobs in them */
+    int hopeless; /* no worker can be started: jobs fail */
+    int unbound; /* a worker could not be bound, and it was said */
+    uint32_t deaths_seen;
+
+    uint64_t load;   /* jobs in all channels */
+    uint32_t depth;  /* jobs that a channel should hold */
+    double mean_ns;  /* of the jobs' duration, exponentially weighted */
+    uint64_t timed;  /* jobs with a time-out that are here */
+    int *idle, idle_count;   /* stack of slots without jobs: the last to become idle is still awake */
+    int *dirty, dirty_count; /* slots with unpublished jobs */
+    int fill, fill_left;     /* the slot that is being filled, and how many more it gets in a row */
+
+    struct { /* jobs that no channel has room for: a ring buffer */
+        struct ppi_job *jobs;
+        size_t first, count, room;
+    } pending;
+
+    uint64_t next_drain_ns; /* when running tasks are next asked for output */
+};
+
+/* workspace and pool were made before MPI_Init; the pool becomes the agent's, the workspace stays the caller's. Starts the workers and waits until each has started or
+ * failed to; PP_OK with at least one. On failure the pool is closed. */
+int ppi_agent_open(struct ppi_agent *agent, struct ppi_workspace *workspace, struct ppi_pool *pool,
+                   const struct ppi_agent_config *config, const struct ppi_agent_events *events);
+
+/* Stops the workers, those that still run a job after grace_s by force; hands on the output they left. */
+void ppi_agent_close(struct ppi_agent *agent, double grace_s);
+
+/* How many more jobs keep the workers busy; more only wait. */
+long ppi_agent_room(const struct ppi_agent *agent);
+
+/* Room for one job to be written into; NULL without memory. The job goes to the worker with the next flush. */
+struct ppi_job *ppi_agent_add(struct ppi_agent *agent);
+
+/* To be called when the job is written. */
+void ppi_agent_added(struct ppi_agent *agent, const struct ppi_job *job);
+
+/* Publishes what was added. The words of sleeping workers are stored in wake[] (room for PPI_WORKERS_MAX): to be
+ * passed to ppi_futex_wake once no lock is held. Returns how many. */
+int ppi_agent_flush(struct ppi_agent *agent, _Atomic uint32_t **wake);
+
+/* Collects what has finished, died, printed or run out of time, and calls the events. Returns how many jobs finished. */
+int ppi_agent_poll(struct ppi_agent *agent, uint64_t now_ns);
+
+/* True when there is something for ppi_agent_poll. */
+int ppi_agent_has_news(const struct ppi_agent *agent);
+
+/* How long the agent may sleep without a ring, when it is left alone. */
+uint64_t ppi_agent_patience_ns(const struct ppi_agent *agent, uint64_t now_ns);
+
+/* Describes a function to the workers. The index is the caller's. PP_ERR_LIMIT beyond the table. */
+struct ppi_function_ref;
+int ppi_agent_define(struct ppi_agent *agent, uint32_t index, const struct ppi_function_ref *ref);
+
+/* The number of the worker that runs the job now, -1 when none does. */
+int ppi_agent_find_running(const struct ppi_agent *agent, uint64_t id, long *pid, uint64_t *started_ns);
+
+void ppi_agent_return_loan(struct ppi_agent *agent, struct ppi_loan *loan);
+
+/* ---- between the files of this layer */
+
+struct ppi_worker_segment {
+    struct ppi_segment map;
+    int slot, loans, current; /* current: the slot's worker still writes to it */
+};
+
+/* slots.c */
+int ppi_slot_start(struct ppi_agent *agent, int slot);
+void ppi_slot_retire(struct ppi_agent *agent, int slot);
+void ppi_slot_reports(struct ppi_agent *agent, uint64_t now_ns);
+void ppi_slot_kill(struct ppi_agent *agent, int slot, int why, const struct ppi_job *job);
+
+/* place.c */
+void ppi_place_became_idle(struct ppi_agent *agent, int slot);
+void ppi_place_pending(struct ppi_agent *agent);
+void ppi_place_give_back(struct ppi_agent *agent, int slot, uint32_t first, uint32_t count);
+void ppi_place_balance(struct ppi_agent *agent, uint64_t now_ns);
+void ppi_place_measured(struct ppi_agent *agent, uint64_t duration_ns);
+void ppi_place_spin(struct ppi_agent *agent);
+
+/* collect.c */
+int ppi_collect_outcomes(struct ppi_agent *agent, int slot);
+void ppi_collect_text(struct ppi_agent *agent, int slot, int end_line);
+void ppi_collect_finish(struct ppi_agent *agent, int slot, const struct ppi_job *job, struct ppi_result *result);
+
+#endif

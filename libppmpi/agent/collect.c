@@ -1,0 +1,148 @@
+/* Takes in what workers have finished and printed, and does not believe a word of it before it is checked. */
+#include "agent/agent.h"
+
+#include "base/log.h"
+#include "base/status.h"
+#include "output/collect.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#define LEND_FROM ((uint64_t)64 << 10) /* below, a copy is cheaper than keeping the block */
+#define DRAIN_MOST ((size_t)1 << 20)
+
+void ppi_collect_finish(struct ppi_agent *agent, int index, const struct ppi_job *job, struct ppi_result *result)
+{
+    (void)index;
+    if (job->timeout_ns) agent->timed--;
+    agent->events.finished(agent->events.ctx, job, result);
+}
+
+static int status_is_known(int status)
+{
+    return status <= PP_OK && status >= PP_ERR_INTERNAL;
+}
+
+/* 1 when what the outcome says of its block lies inside the worker's segment. */
+static int block_is_sane(const struct ppi_slot *slot, const struct ppi_outcome *o)
+{
+    uint64_t text = 0, limit = slot->segment->map.bytes;
+    if (o->flags & PPI_OUTCOME_OUTPUT)
+        text = (uint64_t)o->result.block.output_bytes[0] + o->result.block.output_bytes[1];
+    if (o->result.block.block >= PPI_CHANNEL_BLOCKS || o->bytes > limit || o->result.block.offset > limit) return 0;
+    return o->result.block.offset >= sizeof(struct ppi_answers) &&
+           o->result.block.offset + (o->bytes + 7) / 8 * 8 + text <= limit;
+}
+
+static void print(struct ppi_agent *agent, struct ppi_slot *slot, const struct ppi_outcome *o)
+{
+    const char *text = slot->segment->map.base + o->result.block.offset + (o->bytes + 7) / 8 * 8;
+    for (int i = 0; i < 2; i++) {
+        size_t bytes = o->result.block.output_bytes[i];
+        ppi_lines_add(&slot->lines[i], text, bytes, i, agent->events.output, agent->events.ctx);
+        text += bytes;
+    }
+}
+
+/* Returns 0 when the outcome cannot be true. */
+static int collect(struct ppi_agent *agent, int index, struct ppi_outcome *o, const struct ppi_job *job)
+{
+    struct ppi_slot *slot = &agent->slots[index];
+    int in_block = (o->flags & PPI_OUTCOME_BLOCK) != 0;
+    if (!status_is_known(o->status) || (in_block ? !block_is_sane(slot, o) : o->bytes > PPI_INLINE_BYTES)) return 0;
+    if (o->finished_ns < o->started_ns) o->finished_ns = o->started_ns;
+    struct ppi_result result = {.status = o->status,
+                                .code = o->code,
+                                .worker = agent->config.first_number + index,
+                                .pid = slot->pid,
+                                .started_ns = o->started_ns,
+                                .finished_ns = o->finished_ns,
+                                .bytes = o->bytes,
+                                .data = o->result.bytes_inline};
+    if (in_block) {
+        result.data = slot->segment->map.base + o->result.block.offset;
+        if (o->flags & PPI_OUTCOME_OUTPUT) print(agent, slot, o);
+        /* Half of the block numbers stay with the worker, whatever the program keeps. */
+        if (o->bytes >= LEND_FROM && slot->segment->loans < PPI_CHANNEL_BLOCKS / 2 &&
+            (result.loan = malloc(sizeof *result.loan))) {
+            *result.loan = (struct ppi_loan){slot->segment, o->result.block.block};
+            slot->segment->loans++;
+        }
+    }
+    if (o->flags & PPI_OUTCOME_CHECKED)
+        for (int i = 0; i < 2; i++)
+            if (slot->lines[i].bytes) ppi_lines_end(&slot->lines[i], i, agent->events.output, agent->events.ctx);
+    ppi_place_measured(agent, o->finished_ns - o->started_ns);
+    struct ppi_loan *loan = result.loan;
+    ppi_collect_finish(agent, index, job, &result);
+    if (in_block && !loan) ppi_channel_return_block(&slot->channel, o->result.block.block);
+    if (result.loan) ppi_agent_return_loan(agent, result.loan); /* nobody took it */
+    return 1;
+}
+
+int ppi_collect_outcomes(struct ppi_agent *agent, int index)
+{
+    struct ppi_slot *slot = &agent->slots[index];
+    struct ppi_outcome outcome;
+    const struct ppi_job *job;
+    int finished = 0, got = 0;
+    if (slot->distrusted) return 0;
+    while ((got = ppi_channel_take(&slot->channel, &outcome, &job)) > 0) {
+        if (!collect(agent, index, &outcome, job)) {
+            slot->channel.taken--;
+            got = -1;
+            break;
+        }
+        finished++;
+        slot->jobs_done++;
+        agent->load--;
+        slot->failures = 0;
+    }
+    if (got < 0) {
+        /* Its job is told when the worker's end is reported. */
+        slot->distrusted = 1;
+        ppi_slot_kill(agent, index, PP_ERR_CRASHED, NULL);
+    }
+    if (finished && ppi_channel_load(&slot->channel) == 0) {
+        agent->busy--;
+        if (agent->config.restart && slot->jobs_done >= (uint64_t)agent->config.restart)
+            atomic_store(&slot->channel.requests->stop, 1), ppi_channel_wake(&slot->channel);
+        else
+            ppi_place_became_idle(agent, index);
+    }
+    return finished;
+}
+
+void ppi_collect_text(struct ppi_agent *agent, int index, int end_line)
+{
+    struct ppi_slot *slot = &agent->slots[index];
+    if (!slot->segment || slot->read_fd[0] < 0) return;
+    _Atomic uint32_t *lock = &slot->channel.answers->output_lock;
+    static _Thread_local struct {
+        char *text;
+        size_t bytes, room;
+    } got[2];
+    /* After the worker's end the lock may be held by the dead. */
+    if (!end_line) {
+        if (ppi_channel_load(&slot->channel) == 0 || !ppi_output_try_lock(lock)) return;
+        if (ppi_channel_has_outcome(&slot->channel)) {
+            /* A task has ended since we looked: its text comes first. */
+            ppi_output_unlock(lock);
+            return;
+        }
+    }
+    for (int i = 0; i < 2; i++) {
+        got[i].bytes = 0;
+        ppi_output_drain(slot->read_fd[i], &got[i].text, &got[i].bytes, &got[i].room, end_line ? SIZE_MAX : DRAIN_MOST);
+    }
+    if (!end_line) ppi_output_unlock(lock);
+    for (int i = 0; i < 2; i++) {
+        ppi_lines_add(&slot->lines[i], got[i].text, got[i].bytes, i, agent->events.output, agent->events.ctx);
+        if (end_line) ppi_lines_end(&slot->lines[i], i, agent->events.output, agent->events.ctx);
+        if (got[i].room > DRAIN_MOST) {
+            free(got[i].text);
+            memset(&got[i], 0, sizeof got[i]);
+        }
+    }
+}

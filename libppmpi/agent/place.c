@@ -1,0 +1,190 @@
+/* Which worker gets which job. An idle worker first, the one that became idle last, since it is still awake; then all in
+ * turn, up to a depth that keeps them busy until the agent looks again. What waits behind a long job is taken back when
+ * another worker has nothing to do. */
+#include "agent/agent.h"
+
+#include "base/policy.h"
+#include "base/status.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define SHORT_NS 5000.0    /* jobs shorter than this are not worth moving, */
+#define STUCK_NS 50000ull  /* … unless they wait behind one that has run for so long */
+
+static int usable(const struct ppi_agent *agent, int index)
+{
+    const struct ppi_slot *slot = &agent->slots[index];
+    return (slot->state == PPI_SLOT_READY || slot->state == PPI_SLOT_STARTING) && !slot->killed_status &&
+           !slot->distrusted && ppi_channel_load(&slot->channel) < agent->depth &&
+           (!agent->config.restart ||
+            slot->jobs_done + ppi_channel_load(&slot->channel) < (uint64_t)agent->config.restart);
+}
+
+static int choose(struct ppi_agent *agent)
+{
+    while (agent->idle_count) {
+        int i = agent->idle[--agent->idle_count];
+        agent->slots[i].idle = 0;
+        if (usable(agent, i) && ppi_channel_load(&agent->slots[i].channel) == 0) return i;
+    }
+    if (agent->fill_left > 0 && usable(agent, agent->fill)) {
+        agent->fill_left--;
+        return agent->fill;
+    }
+    for (int n = 0; n < agent->slot_count; n++) {
+        agent->fill = (agent->fill + 1) % agent->slot_count;
+        if (!usable(agent, agent->fill)) continue;
+        agent->fill_left = (int)agent->depth / 16;
+        return agent->fill;
+    }
+    return -1;
+}
+
+static struct ppi_job *place_in(struct ppi_agent *agent, int index)
+{
+    struct ppi_slot *slot = &agent->slots[index];
+    if (!slot->dirty) {
+        slot->dirty = 1;
+        agent->dirty[agent->dirty_count++] = index;
+    }
+    if (ppi_channel_load(&slot->channel) == 0) agent->busy++;
+    agent->load++;
+    return ppi_channel_reserve(&slot->channel);
+}
+
+static int grow_pending(struct ppi_agent *agent)
+{
+    size_t room = agent->pending.room ? 2 * agent->pending.room : 64;
+    struct ppi_job *jobs = aligned_alloc(64, room * sizeof *jobs);
+    if (!jobs) return 0;
+    for (size_t i = 0; i < agent->pending.count; i++)
+        jobs[i] = agent->pending.jobs[(agent->pending.first + i) % agent->pending.room];
+    free(agent->pending.jobs);
+    agent->pending.jobs = jobs;
+    agent->pending.first = 0;
+    agent->pending.room = room;
+    return 1;
+}
+
+struct ppi_job *ppi_agent_add(struct ppi_agent *agent)
+{
+    int index = agent->pending.count ? -1 : choose(agent);
+    if (index >= 0) return place_in(agent, index);
+    if (agent->pending.count == agent->pending.room && !grow_pending(agent)) return NULL;
+    return &agent->pending.jobs[(agent->pending.first + agent->pending.count++) % agent->pending.room];
+}
+
+void ppi_agent_added(struct ppi_agent *agent, const struct ppi_job *job)
+{
+    if (job->timeout_ns) agent->timed++;
+}
+
+static void fail_all(struct ppi_agent *agent)
+{
+    static const char message[] = "no worker process can be started on this node";
+    while (agent->pending.count) {
+        const struct ppi_job job = agent->pending.jobs[agent->pending.first];
+        agent->pending.first = (agent->pending.first + 1) % agent->pending.room;
+        agent->pending.count--;
+        struct ppi_result result = {.status = PP_ERR_SYSTEM, .worker = -1, .data = message, .bytes = sizeof message - 1};
+        ppi_collect_finish(agent, -1, &job, &result);
+    }
+}
+
+void ppi_place_pending(struct ppi_agent *agent)
+{
+    if (agent->hopeless) fail_all(agent);
+    while (agent->pending.count) {
+        int index = choose(agent);
+        if (index < 0) return;
+        *place_in(agent, index) = agent->pending.jobs[agent->pending.first];
+        agent->pending.first = (agent->pending.first + 1) % agent->pending.room;
+        agent->pending.count--;
+    }
+}
+
+/* Jobs first … first + count - 1 of a channel go to the front of what waits. They have left the channel's account. */
+void ppi_place_give_back(struct ppi_agent *agent, int index, uint32_t first, uint32_t count)
+{
+    for (uint32_t i = count; i-- > 0;) {
+        if (agent->pending.count == agent->pending.room && !grow_pending(agent)) {
+            const struct ppi_job lost = *ppi_channel_job(&agent->slots[index].channel, first + i);
+            struct ppi_result result = {.status = PP_ERR_NOMEM, .worker = -1, .data = "", .bytes = 0};
+            ppi_collect_finish(agent, index, &lost, &result);
+            continue;
+        }
+        agent->pending.first = (agent->pending.first + agent->pending.room - 1) % agent->pending.room;
+        agent->pending.jobs[agent->pending.first] = *ppi_channel_job(&agent->slots[index].channel, first + i);
+        agent->pending.count++;
+    }
+}
+
+void ppi_place_became_idle(struct ppi_agent *agent, int index)
+{
+    struct ppi_slot *slot = &agent->slots[index];
+    if (slot->idle) return;
+    slot->idle = 1;
+    agent->idle[agent->idle_count++] = index;
+}
+
+void ppi_place_balance(struct ppi_agent *agent, uint64_t now_ns)
+{
+    uint32_t most = 0;
+    int victim = -1;
+    for (int i = 0; i < agent->slot_count; i++) {
+        struct ppi_slot *slot = &agent->slots[i];
+        if (!slot->segment || slot->dirty || ppi_channel_load(&slot->channel) < 2) continue;
+        uint32_t waiting = ppi_channel_waiting(&slot->channel);
+        if (waiting <= most) continue;
+        uint64_t started = atomic_load(&slot->channel.answers->started_ns);
+        if (agent->mean_ns < SHORT_NS && (!started || now_ns < started + STUCK_NS)) continue;
+        most = waiting;
+        victim = i;
+    }
+    if (victim < 0) return;
+    struct ppi_channel *channel = &agent->slots[victim].channel;
+    uint32_t back = ppi_channel_take_back(channel, (most + 1) / 2);
+    if (back == 0) return;
+    agent->load -= back;
+    if (ppi_channel_load(channel) == 0) {
+        agent->busy--;
+        ppi_place_became_idle(agent, victim);
+    }
+    ppi_place_give_back(agent, victim, channel->reserved, back);
+    ppi_place_pending(agent);
+}
+
+void ppi_place_measured(struct ppi_agent *agent, uint64_t duration_ns)
+{
+    agent->mean_ns = ppi_mean_update(agent->mean_ns, duration_ns);
+    agent->depth = ppi_depth_for(agent->mean_ns);
+}
+
+void ppi_place_spin(struct ppi_agent *agent)
+{
+    _Static_assert(PPI_DEPTH_MOST <= PPI_CHANNEL_DEPTH / 2, "a channel must hold what is handed out");
+    uint32_t may = agent->busy < agent->config.topology->limit;
+    _Atomic uint32_t *word = &agent->workspace->board->may_spin;
+    if (atomic_load_explicit(word, memory_order_relaxed) != may) atomic_store_explicit(word, may, memory_order_relaxed);
+}
+
+long ppi_agent_room(const struct ppi_agent *agent)
+{
+    if (agent->hopeless) return 1;
+    return (long)agent->depth * agent->alive - (long)agent->load - (long)agent->pending.count;
+}
+
+int ppi_agent_flush(struct ppi_agent *agent, _Atomic uint32_t **wake)
+{
+    int n = 0;
+    for (int i = 0; i < agent->dirty_count; i++) {
+        struct ppi_slot *slot = &agent->slots[agent->dirty[i]];
+        slot->dirty = 0;
+        if (!slot->segment || !ppi_channel_publish(&slot->channel)) continue;
+        _Atomic uint32_t *asleep = &slot->channel.answers->asleep;
+        if (atomic_exchange(asleep, 0)) wake[n++] = asleep;
+    }
+    agent->dirty_count = 0;
+    return n;
+}

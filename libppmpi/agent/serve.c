@@ -1,0 +1,333 @@
+#include "agent/serve.h"
+
+#include "base/clock.h"
+#include "base/futex.h"
+#include "base/log.h"
+#include "base/status.h"
+#include "channel/peer_bell.h"
+#include "function/function.h"
+#include "wire/wire.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SPIN_NS 50000ull
+#define RELAX 16
+#define NAP_FIRST_NS 20000ull    /* naps while the server cannot ring, or MPI moves something: */
+#define NAP_BUSY_NS 50000ull
+#define NAP_MOST_NS 1000000ull   /* … doubled up to this; */
+#define NAP_RUNG_NS 10000000ull  /* … and when it can ring, in case a ring was lost */
+#define SEND_FROM ((size_t)256 << 10)
+
+struct serving {
+    struct ppi_transport *transport;
+    struct ppi_workspace *workspace;
+    struct ppi_pool *pool;
+    const struct ppi_topology *topology;
+    struct ppi_agent agent;
+    int welcomed, open, stopping, status;
+    struct ppi_doorbell *server_bell;
+    struct ppi_wire_writer out;
+    struct ppi_loan_stream *loans; /* to be streamed after the message */
+    struct ppi_loan_stream **loans_end;
+};
+
+/* ---- results go out */
+
+struct ppi_loan_stream {
+    struct serving *s;
+    struct ppi_loan *loan;
+    const void *data;
+    uint64_t bytes;
+    struct ppi_loan_stream *next;
+};
+
+static void loan_sent(void *ctx)
+{
+    struct ppi_loan_stream *stream = ctx;
+    ppi_agent_return_loan(&stream->s->agent, stream->loan);
+    free(stream);
+}
+
+static void post(struct serving *s, enum ppi_wire_kind kind, unsigned flags, const void *fixed, const void *data, size_t bytes)
+{
+    if (ppi_wire_put(&s->out, kind, flags, fixed, data, bytes) != PP_OK)
+        ppi_log(PP_LOG_ERROR, "%s was not sent: %s", ppi_wire_name(kind), pp_last_error());
+}
+
+static void on_finished(void *ctx, const struct ppi_job *job, struct ppi_result *r)
+{
+    struct serving *s = ctx;
+    uint64_t now = ppi_now_ns();
+    struct ppi_wire_result w = {.id = job->id,
+                                .bytes = r->bytes,
+                                .duration_ns = r->finished_ns - r->started_ns,
+                                .age_ns = now > r->finished_ns ? now - r->finished_ns : 0,
+                                .pid = r->pid,
+                                .status = r->status,
+                                .code = r->code,
+                                .signal = r->signal,
+                                .worker = r->worker,
+                                .attempt = job->attempt};
+    struct ppi_loan_stream *stream = NULL;
+    if (r->bytes > PPI_WIRE_INLINE_MAX && (!r->loan || !(stream = calloc(1, sizeof *stream)))) {
+        static const char text[] = "no memory to send the result";
+        w.status = PP_ERR_NOMEM;
+        w.bytes = sizeof text - 1;
+        post(s, PPI_WIRE_RESULT, 0, &w, text, sizeof text - 1);
+    } else if (stream) {
+        *stream = (struct ppi_loan_stream){.s = s, .loan = r->loan, .data = r->data, .bytes = r->bytes};
+        r->loan = NULL;
+        *s->loans_end = stream;
+        s->loans_end = &stream->next;
+        post(s, PPI_WIRE_RESULT, PPI_WIRE_STREAMED, &w, NULL, 0);
+    } else {
+        post(s, PPI_WIRE_RESULT, 0, &w, r->data, r->bytes);
+    }
+    if (job->flags & PPI_JOB_BLOCK) ppi_arena_free(&s->workspace->arena, job->args.offset, job->bytes);
+}
+
+static void on_output(void *ctx, int stream, const char *text, size_t bytes)
+{
+    for (size_t at = 0; at < bytes;) {
+        size_t n = bytes - at;
+        if (n > PPI_WIRE_TEXT_MAX) {
+            /* Cut after a line where there is one: the parts may be printed with others' lines between. */
+            const char *newline = memrchr(text + at, '\n', PPI_WIRE_TEXT_MAX);
+            n = newline ? (size_t)(newline - (text + at)) + 1 : PPI_WIRE_TEXT_MAX;
+        }
+        post(ctx, PPI_WIRE_OUTPUT, 0, &(struct ppi_wire_output){stream, 0}, text + at, n);
+        at += n;
+    }
+}
+
+static void flush(struct serving *s)
+{
+    if (s->out.bytes) {
+        struct ppi_wire_writer out = s->out;
+        memset(&s->out, 0, sizeof s->out);
+        s->transport->ops->send(s->transport, 0, out.message, out.bytes);
+        if (s->server_bell) ppi_doorbell_ring(s->server_bell);
+    }
+    while (s->loans) {
+        struct ppi_loan_stream *next = s->loans->next;
+        s->transport->ops->stream(s->transport, 0, 1, (void *)s->loans->data, s->loans->bytes, loan_sent, s->loans);
+        s->loans = next;
+    }
+    s->loans_end = &s->loans;
+}
+
+/* ---- jobs come in */
+
+struct args_stream { /* arguments that are too large for a message */
+    struct serving *s;
+    struct ppi_job job;
+};
+
+static void refuse(struct serving *s, const struct ppi_job *job, const char *why)
+{
+    struct ppi_result r = {.status = PP_ERR_NOMEM, .worker = -1, .data = why, .bytes = strlen(why)};
+    struct ppi_job without = *job;
+    without.flags = 0; /* there is no block */
+    on_finished(s, &without, &r);
+}
+
+static void add(struct serving *s, const struct ppi_job *job)
+{
+    struct ppi_job *slot = ppi_agent_add(&s->agent);
+    if (!slot) {
+        refuse(s, job, "no memory to hand the task to a worker");
+        return;
+    }
+    *slot = *job;
+    ppi_agent_added(&s->agent, slot);
+}
+
+static void args_arrived(void *ctx)
+{
+    struct args_stream *in = ctx;
+    if (in->job.args.offset)
+        add(in->s, &in->job);
+    else
+        refuse(in->s, &in->job, "no memory for the arguments on the node of the worker");
+    free(in);
+}
+
+static void on_task(struct serving *s, const struct ppi_wire_record *record)
+{
+    const struct ppi_wire_task *w = &record->as.TASK;
+    struct ppi_job job = {.id = w->id,
+                          .number = w->number,
+                          .timeout_ns = w->timeout_ns,
+                          .bytes = w->bytes,
+                          .function = w->function,
+                          .attempt = w->attempt};
+    if (w->bytes <= PPI_INLINE_BYTES) {
+        if (w->bytes) memcpy(job.args.bytes_inline, record->data, w->bytes);
+        add(s, &job);
+        return;
+    }
+    job.flags = PPI_JOB_BLOCK;
+    job.args.offset = ppi_arena_alloc(&s->workspace->arena, w->bytes);
+    char *to = job.args.offset ? s->workspace->segment.base + job.args.offset : NULL;
+    if (record->flags & PPI_WIRE_STREAMED) {
+        struct args_stream *in = aligned_alloc(64, sizeof *in);
+        if (!in) abort(); /* what follows on the stream could not be told apart any more */
+        *in = (struct args_stream){s, job};
+        s->transport->ops->stream(s->transport, 0, 0, to, w->bytes, args_arrived, in);
+    } else if (to) {
+        memcpy(to, record->data, w->bytes);
+        add(s, &job);
+    } else {
+        refuse(s, &job, "no memory for the arguments on the node of the worker");
+    }
+}
+
+static void on_function(struct serving *s, const struct ppi_wire_record *record)
+{
+    const struct ppi_wire_function *w = &record->as.FUNCTION;
+    struct ppi_function_ref ref = {.build_id_bytes = w->build_id_bytes, .executable = w->executable, .offset = w->offset};
+    memcpy(ref.build_id, w->build_id, sizeof ref.build_id);
+    size_t n = record->bytes < sizeof ref.module ? record->bytes : sizeof ref.module - 1;
+    memcpy(ref.module, record->data, n);
+    ppi_agent_define(&s->agent, w->index, &ref);
+}
+
+static void on_welcome(struct serving *s, const struct ppi_wire_welcome *w)
+{
+    ppi_log_init(w->log_level);
+    if (w->same_node) s->server_bell = ppi_bell_open((long)w->server_pid, w->bell_fd, w->bell_nonce);
+    struct ppi_agent_config config = {.workers = w->workers,
+                                      .cores_per_worker = w->cores_per_worker,
+                                      .first_number = w->first_number,
+                                      .restart = w->restart,
+                                      .bind = w->bind,
+                                      .topology = s->topology};
+    struct ppi_agent_events events = {on_finished, on_output, s};
+    int status = ppi_agent_open(&s->agent, s->workspace, s->pool, &config, &events);
+    s->welcomed = 1;
+    s->open = status == PP_OK;
+    const char *why = s->open ? "" : pp_last_error();
+    struct ppi_wire_ready ready = {status, s->open ? s->agent.alive : 0};
+    post(s, PPI_WIRE_READY, 0, &ready, why, strlen(why));
+}
+
+static void on_message(struct serving *s, const char *message, size_t bytes)
+{
+    struct ppi_wire_reader reader;
+    struct ppi_wire_record record;
+    int status = ppi_wire_open(&reader, message, bytes);
+    while (status >= 0 && (status = ppi_wire_next(&reader, &record)) > 0) {
+        switch (record.kind) {
+        case PPI_WIRE_WELCOME: on_welcome(s, &record.as.WELCOME); break;
+        case PPI_WIRE_FUNCTION: on_function(s, &record); break;
+        case PPI_WIRE_TASK: on_task(s, &record); break;
+        case PPI_WIRE_STOP:
+            s->stopping = 1;
+            s->status = record.as.STOP.status;
+            break;
+        default: ppi_log(PP_LOG_WARNING, "the server sent a %s, which only agents send", ppi_wire_name(record.kind));
+        }
+    }
+    if (status < 0) ppi_log(PP_LOG_ERROR, "message of the server: %s", pp_last_error());
+}
+
+static int receive_all(struct serving *s)
+{
+    int peer, moved = s->transport->ops->progress(s->transport);
+    char *message;
+    size_t bytes;
+    while (s->transport->ops->receive(s->transport, &peer, &message, &bytes)) {
+        on_message(s, message, bytes);
+        free(message);
+        moved++;
+    }
+    return moved;
+}
+
+static int step(struct serving *s)
+{
+    int moved = receive_all(s);
+    if (s->open) {
+        _Atomic uint32_t *wake[PPI_WORKERS_MAX];
+        moved += ppi_agent_poll(&s->agent, ppi_now_ns());
+        int n = ppi_agent_flush(&s->agent, wake);
+        for (int i = 0; i < n; i++) ppi_futex_wake(wake[i], 1);
+    }
+    if (s->out.bytes || s->loans) {
+        flush(s);
+        moved++;
+    }
+    return moved;
+}
+
+static void say_hello(struct serving *s)
+{
+    struct ppi_wire_hello h = {.pid = getpid(),
+                               .bell_nonce = ppi_bell_nonce(s->workspace),
+                               .bell_fd = s->workspace->bell_segment.fd,
+                               .cores = s->topology->cores,
+                               .limit = s->topology->limit};
+    gethostname(h.host, sizeof h.host - 1);
+    memcpy(h.allowed, &s->topology->allowed, sizeof h.allowed);
+    memcpy(h.online, &s->topology->online, sizeof h.online);
+    post(s, PPI_WIRE_HELLO, 0, &h, NULL, 0);
+}
+
+static void sleep_until_rung(struct serving *s, uint64_t *nap)
+{
+    struct ppi_doorbell *bell = s->workspace->bell;
+    uint32_t ticket = ppi_doorbell_listen(bell, PPI_LISTENER_WAITER);
+    uint64_t most = s->server_bell ? NAP_RUNG_NS : NAP_MOST_NS;
+    *nap = *nap ? 2 * *nap : s->server_bell ? NAP_MOST_NS : NAP_FIRST_NS;
+    if (*nap > most) *nap = most;
+    if (*nap > NAP_BUSY_NS && s->transport->ops->busy(s->transport)) *nap = NAP_BUSY_NS;
+    uint64_t patience = s->open ? ppi_agent_patience_ns(&s->agent, ppi_now_ns()) : PPI_FOREVER;
+    /* A message or an outcome that came before we listened rang in vain. */
+    if (!receive_all(s) && !(s->open && ppi_agent_has_news(&s->agent)) && patience)
+        ppi_doorbell_sleep(bell, PPI_LISTENER_WAITER, ticket, *nap < patience ? *nap : patience);
+    ppi_doorbell_silence(bell);
+}
+
+/* Without a doorbell, and not for long: until everything is out. */
+static void settle(struct ppi_transport *transport, double seconds)
+{
+    uint64_t until = ppi_deadline_ns(seconds);
+    while (transport->ops->busy(transport) && ppi_now_ns() < until)
+        if (!transport->ops->progress(transport)) usleep(50);
+}
+
+int ppi_agent_serve(struct ppi_transport *transport, struct ppi_workspace *workspace, struct ppi_pool *pool,
+                    const struct ppi_topology *topology)
+{
+    struct serving s = {.transport = transport, .workspace = workspace, .pool = pool, .topology = topology};
+    s.loans_end = &s.loans;
+    say_hello(&s);
+    uint64_t spin_until = 0, nap = 0;
+    while (!s.stopping) {
+        if (step(&s)) {
+            spin_until = nap = 0;
+            continue;
+        }
+        uint64_t now = ppi_now_ns();
+        if (spin_until == 0) spin_until = now + SPIN_NS;
+        if (now < spin_until && (!s.open || s.agent.busy < topology->limit)) {
+            for (int i = 0; i < RELAX; i++) ppi_cpu_relax();
+            continue;
+        }
+        sleep_until_rung(&s, &nap);
+    }
+    /* Streams read from the workers' segments: let them end first. */
+    settle(transport, 2);
+    if (s.open)
+        ppi_agent_close(&s.agent, s.status == 0 ? 2 : 0);
+    else if (!s.welcomed)
+        ppi_pool_close(pool);
+    post(&s, PPI_WIRE_BYE, 0, &(struct ppi_wire_bye){0, 0}, NULL, 0);
+    flush(&s);
+    settle(transport, 5);
+    ppi_bell_close(s.server_bell);
+    free(s.out.message);
+    return s.status;
+}

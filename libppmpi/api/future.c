@@ -1,0 +1,253 @@
+/* Submission and futures. */
+#include "api/check.h"
+
+#include "base/clock.h"
+#include "base/status.h"
+#include "server/wait.h"
+
+#include <math.h>
+#include <string.h>
+
+#define COPY_UNLOCKED ((uint64_t)64 << 10) /* larger results are copied without the lock */
+
+pp_future pp_submit(pp_server *server, pp_function fn, const void *args, size_t bytes)
+{
+    return pp_submit_with(server, fn, args, bytes, NULL);
+}
+
+pp_future pp_submit_with(pp_server *server, pp_function fn, const void *args, size_t bytes,
+                         const pp_submit_options *options)
+{
+    pp_future f = {0};
+    if (ppi_check_server(server, "pp_submit") != PP_OK) return f;
+    if (!fn) {
+        ppi_error(PP_ERR_ARG, "pp_submit: the function is NULL");
+        return f;
+    }
+    if (!args && bytes) {
+        ppi_error(PP_ERR_ARG, "pp_submit: args is NULL, but bytes is %zu", bytes);
+        return f;
+    }
+    ppi_server_submit(server, fn, args, bytes, options, &f);
+    return f;
+}
+
+/* The text of a failed task becomes this thread's last error. */
+static int failure(const struct ppi_task *t)
+{
+    const char *message = t->extra ? t->extra->message : NULL;
+    if (message && *message) return ppi_error(t->status, "task %llu: %s", (unsigned long long)t->number, message);
+    return ppi_error(t->status, "task %llu: %s", (unsigned long long)t->number, pp_strerror(t->status));
+}
+
+int pp_fetch(pp_future f, void *result, size_t bytes)
+{
+    pp_server *s;
+    struct ppi_task *t;
+    uint32_t index;
+    int status = ppi_check_open(&s, "pp_fetch");
+    if (status != PP_OK) return status;
+    if (!result && bytes) return ppi_error(PP_ERR_ARG, "pp_fetch: result is NULL, but bytes is %zu", bytes);
+    pthread_mutex_lock(&s->lock);
+    s->calls++;
+    status = ppi_wait_one(s, f, UINT64_MAX, &t, &index);
+    if (status == PP_OK && t->status != PP_OK) status = failure(t);
+    if (status == PP_OK && t->bytes != bytes)
+        status = ppi_error(PP_ERR_SIZE, "pp_fetch: the result of task %llu has %llu bytes, not %zu",
+                           (unsigned long long)t->number, (unsigned long long)t->bytes, bytes);
+    if (status == PP_OK) {
+        const void *data = ppi_server_result_data(s, t);
+        if (bytes > COPY_UNLOCKED) {
+            t->flags &= (uint8_t)~PPI_TASK_HELD; /* nobody else can have it any more */
+            pthread_mutex_unlock(&s->lock);
+            memcpy(result, data, bytes);
+            pthread_mutex_lock(&s->lock);
+        } else if (bytes) {
+            memcpy(result, data, bytes);
+        }
+        ppi_server_dispose(s, index);
+    }
+    pthread_mutex_unlock(&s->lock);
+    return status;
+}
+
+int pp_result(pp_future f, const void **data, size_t *bytes)
+{
+    pp_server *s;
+    struct ppi_task *t;
+    uint32_t index;
+    int status = ppi_check_open(&s, "pp_result");
+    if (status != PP_OK) return status;
+    pthread_mutex_lock(&s->lock);
+    s->calls++;
+    status = ppi_wait_one(s, f, UINT64_MAX, &t, &index);
+    if (status == PP_OK && t->status != PP_OK) status = failure(t);
+    if (status == PP_OK) {
+        if (data) *data = ppi_server_result_data(s, t);
+        if (bytes) *bytes = t->bytes;
+    }
+    pthread_mutex_unlock(&s->lock);
+    return status;
+}
+
+/* Finds the task of a future that need not be finished. The lock is held on PP_OK. */
+static int find(pp_future f, const char *call, pp_server **s, struct ppi_task **t, uint32_t *index)
+{
+    int status = ppi_check_open(s, call);
+    if (status != PP_OK) return status;
+    pthread_mutex_lock(&(*s)->lock);
+    *t = ppi_store_find(&(*s)->store, f.id, index);
+    if (*t && (*t)->flags & PPI_TASK_HELD) return PP_OK;
+    pthread_mutex_unlock(&(*s)->lock);
+    if (f.id == 0) return ppi_error(PP_ERR_HANDLE, "%s: the future is null", call);
+    return ppi_error(PP_ERR_HANDLE, "%s: the future (id 0x%llx) is stale or of another server", call,
+                     (unsigned long long)f.id);
+}
+
+int pp_release(pp_future f)
+{
+    pp_server *s;
+    struct ppi_task *t;
+    uint32_t index;
+    int status = find(f, "pp_release", &s, &t, &index);
+    if (status != PP_OK) return status;
+    t->flags &= (uint8_t)~PPI_TASK_HELD;
+    if (t->state == PPI_TASK_FINISHED) ppi_server_dispose(s, index);
+    if (s->waiting) s->wake_waiters = 1, pthread_cond_broadcast(&s->changed);
+    pthread_mutex_unlock(&s->lock);
+    return PP_OK;
+}
+
+int pp_done(pp_future f)
+{
+    pp_server *s;
+    struct ppi_task *t;
+    uint32_t index;
+    int status = find(f, "pp_done", &s, &t, &index);
+    if (status != PP_OK) return status;
+    int done = t->state == PPI_TASK_FINISHED;
+    if (!done) {
+        /* A program that asks in a loop is inside the library all the time: let it do the work. */
+        ppi_server_look(s);
+        t = ppi_store_find(&s->store, f.id, &index);
+        done = t && t->state == PPI_TASK_FINISHED;
+    }
+    pthread_mutex_unlock(&s->lock);
+    return done;
+}
+
+static int check_seconds(double seconds, const char *call)
+{
+    if (!isnan(seconds)) return PP_OK;
+    return ppi_error(PP_ERR_ARG, "%s: seconds is not a number", call);
+}
+
+int pp_wait(pp_future f)
+{
+    return pp_wait_for(f, -1);
+}
+
+int pp_wait_for(pp_future f, double seconds)
+{
+    pp_server *s;
+    struct ppi_task *t;
+    uint32_t index;
+    int status = ppi_check_open(&s, "pp_wait");
+    if (status == PP_OK) status = check_seconds(seconds, "pp_wait_for");
+    if (status != PP_OK) return status;
+    pthread_mutex_lock(&s->lock);
+    s->calls++;
+    status = ppi_wait_one(s, f, ppi_deadline_ns(seconds), &t, &index);
+    pthread_mutex_unlock(&s->lock);
+    return status;
+}
+
+static int check_array(const pp_future *f, size_t n, double seconds, pp_server **s, const char *call)
+{
+    int status = ppi_check_open(s, call);
+    if (status == PP_OK) status = check_seconds(seconds, call);
+    if (status == PP_OK && !f && n) status = ppi_error(PP_ERR_ARG, "%s: the array is NULL, but n is %zu", call, n);
+    return status;
+}
+
+int pp_wait_all(const pp_future *f, size_t n, double seconds)
+{
+    pp_server *s;
+    int status = check_array(f, n, seconds, &s, "pp_wait_all");
+    if (status != PP_OK) return status;
+    pthread_mutex_lock(&s->lock);
+    status = ppi_wait_all(s, f, n, ppi_deadline_ns(seconds));
+    pthread_mutex_unlock(&s->lock);
+    return status;
+}
+
+static int wait_some(const pp_future *f, size_t n, double seconds, size_t *index, int only_failed, const char *call)
+{
+    pp_server *s;
+    int status = check_array(f, n, seconds, &s, call);
+    if (status != PP_OK) return status;
+    pthread_mutex_lock(&s->lock);
+    status = ppi_wait_some(s, f, n, ppi_deadline_ns(seconds), only_failed, index);
+    pthread_mutex_unlock(&s->lock);
+    return status;
+}
+
+int pp_wait_any(const pp_future *f, size_t n, double seconds, size_t *index)
+{
+    return wait_some(f, n, seconds, index, 0, "pp_wait_any");
+}
+
+int pp_wait_failed(const pp_future *f, size_t n, double seconds, size_t *index)
+{
+    return wait_some(f, n, seconds, index, 1, "pp_wait_failed");
+}
+
+static void copy_text(char *to, size_t room, const char *from)
+{
+    size_t n = from ? strnlen(from, room - 1) : 0;
+    if (n) memcpy(to, from, n);
+    to[n] = '\0';
+}
+
+int pp_info(pp_future f, pp_task_info *info)
+{
+    pp_server *s;
+    struct ppi_task *t;
+    uint32_t index;
+    if (!info) return ppi_error(PP_ERR_ARG, "pp_info: info is NULL");
+    if (info->size != sizeof *info)
+        return ppi_error(PP_ERR_ARG, "pp_info: info->size is %zu; set it to sizeof(pp_task_info), %zu", info->size,
+                         sizeof *info);
+    int status = find(f, "pp_info", &s, &t, &index);
+    if (status != PP_OK) return status;
+    pp_task_info i = {.size = sizeof i, .state = PP_QUEUED, .rank = -1, .worker = -1, .attempts = t->attempts,
+                      .submitted = (double)t->submitted_ns / 1e9, .task = t->number};
+    uint64_t started_ns = 0;
+    if (t->state == PPI_TASK_FINISHED) {
+        i.state = PP_FINISHED;
+        i.status = t->status;
+        i.started = (double)t->u.result.started_ns / 1e9;
+        i.finished = (double)t->u.result.finished_ns / 1e9;
+        i.result_bytes = t->status == PP_OK ? t->bytes : 0;
+        if (t->attempts) {
+            i.rank = (int)t->agent;
+            i.worker = t->worker == 0xffffff ? -1 : (int)t->worker;
+            i.pid = (long)t->next;
+        }
+        if (t->extra) {
+            i.code = t->extra->code;
+            i.signal = t->extra->signal;
+            copy_text(i.message, sizeof i.message, t->extra->message);
+        }
+        if (t->status != PP_OK && !*i.message) copy_text(i.message, sizeof i.message, pp_strerror(t->status));
+    } else if (t->state != PPI_TASK_QUEUED && ppi_server_find_running(s, t, index, &i.worker, &i.pid, &started_ns)) {
+        i.state = PP_RUNNING;
+        i.rank = (int)t->agent;
+        i.started = started_ns > s->opened_ns ? (double)(started_ns - s->opened_ns) / 1e9 : 0;
+    }
+    if (i.rank >= 0) copy_text(i.host, sizeof i.host, s->ranks[i.rank].host);
+    if (t->extra) copy_text(i.name, sizeof i.name, t->extra->name);
+    pthread_mutex_unlock(&s->lock);
+    *info = i;
+    return PP_OK;
+}

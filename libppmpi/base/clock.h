@@ -1,0 +1,14 @@
+/* Time of CLOCK_MONOTONIC, the same for all processes of a node. */
+#ifndef PPI_BASE_CLOCK_H
+#define PPI_BASE_CLOCK_H
+
+#include <stdint.h>
+
+#define PPI_NS_PER_S 1000000000ull
+
+uint64_t ppi_now_ns(void);
+
+/* now + seconds; UINT64_MAX for negative, infinite or far seconds. */
+uint64_t ppi_deadline_ns(double seconds);
+
+#endif

@@ -1,0 +1,107 @@
+#include "channel/channel.h"
+
+#include "base/futex.h"
+
+#include <string.h>
+
+static uint32_t claim_next(uint64_t claim)
+{
+    return (uint32_t)claim;
+}
+
+static uint32_t claim_limit(uint64_t claim)
+{
+    return (uint32_t)(claim >> 32);
+}
+
+static uint64_t claim_make(uint32_t limit, uint32_t next)
+{
+    return (uint64_t)limit << 32 | next;
+}
+
+void ppi_channel_init(struct ppi_channel *channel, struct ppi_requests *requests, struct ppi_answers *answers)
+{
+    memset(channel, 0, sizeof *channel);
+    channel->requests = requests;
+    channel->answers = answers;
+    atomic_store(&requests->stop, 0);
+    atomic_store(&requests->returned, 0);
+}
+
+int ppi_channel_publish(struct ppi_channel *channel)
+{
+    uint32_t more = channel->reserved - channel->published;
+    if (more == 0) return 0;
+    channel->published = channel->reserved;
+    /* The carry out of the limit falls off the top. seq_cst: before the look at `asleep`. */
+    atomic_fetch_add(&channel->answers->claim, (uint64_t)more << 32);
+    return atomic_load(&channel->answers->asleep) != 0;
+}
+
+void ppi_channel_wake(struct ppi_channel *channel)
+{
+    if (atomic_exchange(&channel->answers->asleep, 0)) ppi_futex_wake(&channel->answers->asleep, 1);
+}
+
+int ppi_channel_has_outcome(const struct ppi_channel *channel)
+{
+    return atomic_load(&channel->answers->finished) != channel->taken;
+}
+
+int ppi_channel_take(struct ppi_channel *channel, struct ppi_outcome *outcome, const struct ppi_job **job)
+{
+    uint32_t finished = atomic_load_explicit(&channel->answers->finished, memory_order_acquire);
+    if (finished == channel->taken) return 0;
+    if (finished - channel->taken > channel->published - channel->taken) return -1;
+    uint32_t slot = channel->taken & (PPI_CHANNEL_DEPTH - 1);
+    *outcome = channel->answers->outcomes[slot]; /* copied before it is checked: the worker could still write */
+    *job = &channel->requests->jobs[slot];
+    channel->taken++;
+    return 1;
+}
+
+uint32_t ppi_channel_take_back(struct ppi_channel *channel, uint32_t most)
+{
+    uint64_t claim = atomic_load(&channel->answers->claim);
+    uint32_t back;
+    do {
+        /* Computed from our own counters, so that nonsense in the word cannot take back what was never given. */
+        back = channel->published - claim_next(claim);
+        if (claim_limit(claim) != channel->published || back > channel->published - channel->taken) return 0;
+        if (back > most) back = most;
+        if (back == 0) return 0;
+    } while (!atomic_compare_exchange_weak(&channel->answers->claim, &claim,
+                                           claim_make(channel->published - back, claim_next(claim))));
+    channel->published -= back;
+    channel->reserved = channel->published;
+    return back;
+}
+
+const struct ppi_job *ppi_channel_running(const struct ppi_channel *channel)
+{
+    uint32_t next = claim_next(atomic_load(&channel->answers->claim));
+    if (channel->published == channel->taken) return NULL;
+    return next - channel->taken == 1 ? ppi_channel_job(channel, channel->taken) : NULL;
+}
+
+uint32_t ppi_channel_waiting(const struct ppi_channel *channel)
+{
+    uint32_t waiting = channel->published - claim_next(atomic_load(&channel->answers->claim));
+    return waiting <= channel->published - channel->taken ? waiting : 0;
+}
+
+void ppi_channel_return_block(struct ppi_channel *channel, uint32_t block)
+{
+    channel->requests->blocks[channel->returned++ & (PPI_CHANNEL_BLOCKS - 1)] = block;
+    atomic_store_explicit(&channel->requests->returned, channel->returned, memory_order_release);
+}
+
+const struct ppi_job *ppi_channel_begin(const struct ppi_requests *requests, struct ppi_answers *answers)
+{
+    uint64_t claim = atomic_load(&answers->claim);
+    do {
+        if (claim_next(claim) == claim_limit(claim)) return NULL;
+    } while (!atomic_compare_exchange_weak(&answers->claim, &claim,
+                                           claim_make(claim_limit(claim), claim_next(claim) + 1)));
+    return &requests->jobs[claim_next(claim) & (PPI_CHANNEL_DEPTH - 1)];
+}

@@ -1,0 +1,150 @@
+/* The channel between an agent and one worker.
+ *
+ * Two halves of shared memory, each written by one side: the requests by the agent (read-only for the worker), the
+ * answers by the worker. A ring of jobs in the one, a ring of outcomes in the other; job n gives outcome n.
+ *
+ * One word is written by both: the claim, (limit << 32 | next). Jobs next … limit-1 are published and not begun. The worker
+ * begins one by advancing next, the agent publishes by advancing limit, and takes back what was not begun by
+ * lowering limit; each is one atomic operation on the word, so no job is both begun and taken back. The counters run freely
+ * and wrap. outcomes are read up to `finished`; at most one job, number `finished`, is begun and has none. */
+#ifndef PPI_CHANNEL_CHANNEL_H
+#define PPI_CHANNEL_CHANNEL_H
+
+#include "channel/segment.h"
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define PPI_CHANNEL_DEPTH 512    /* jobs in one channel; a power of two */
+#define PPI_CHANNEL_BLOCKS 4096  /* result blocks that a worker can have out; a power of two */
+#define PPI_INLINE_BYTES 24      /* arguments and results up to here travel inside the ring's slot */
+
+enum ppi_job_flags { PPI_JOB_BLOCK = 1 }; /* the arguments are in the workspace at `offset`, not inline */
+
+/* One call, as it lies in the ring; a cache line. */
+struct ppi_job {
+    _Alignas(64) union { /* first, so that arguments are aligned as the slot is */
+        unsigned char bytes_inline[PPI_INLINE_BYTES];
+        uint64_t offset;
+    } args;
+    uint64_t id;              /* of the task, as the server knows it */
+    uint64_t number;          /* of the task, as the user knows it */
+    uint64_t timeout_ns;      /* 0 = none */
+    uint64_t bytes;           /* of arguments */
+    uint32_t function;        /* index into the workspace's table */
+    uint16_t attempt;
+    uint16_t flags;
+};
+
+enum ppi_outcome_flags {
+    PPI_OUTCOME_BLOCK = 1,   /* the result is in the worker's segment, in block `block` at `offset` */
+    PPI_OUTCOME_OUTPUT = 2,  /* the task printed: the block starts with an output header, see output/ */
+    PPI_OUTCOME_CHECKED = 4, /* the worker looked for output when the task ended */
+    PPI_OUTCOME_LAST = 8     /* the worker cannot go on: replace it */
+};
+
+struct ppi_outcome {
+    _Alignas(64) uint64_t started_ns;
+    uint64_t finished_ns;
+    uint64_t bytes; /* of the result, or of the failure's message */
+    int32_t status;
+    int32_t code;
+    uint32_t flags;
+    uint32_t reserved;
+    union {
+        unsigned char bytes_inline[PPI_INLINE_BYTES];
+        struct {
+            uint64_t offset; /* from the start of the worker's segment */
+            uint32_t block;  /* number to give back */
+            uint32_t output_bytes[2]; /* stdout and stderr text behind the result, which is padded to 8 bytes */
+        } block;
+    } result;
+};
+
+/* Written by the agent. */
+struct ppi_requests {
+    _Alignas(64) _Atomic uint32_t stop;
+    _Alignas(64) _Atomic uint32_t returned; /* counts the entries of blocks[] ever written */
+    uint32_t blocks[PPI_CHANNEL_BLOCKS];    /* numbers of result blocks that the worker may use again */
+    _Alignas(64) struct ppi_job jobs[PPI_CHANNEL_DEPTH];
+};
+
+/* Written by the worker, at the start of its segment; its result blocks follow. */
+struct ppi_answers {
+    _Alignas(64) _Atomic uint64_t claim; /* both */
+    _Alignas(64) _Atomic uint32_t asleep; /* the worker waits for this word to become 0 */
+    _Alignas(64) _Atomic uint32_t finished;
+    _Atomic uint32_t output_lock; /* see output/collect.h */
+    _Atomic uint64_t started_ns; /* of the job that runs, 0 between jobs */
+    _Alignas(64) struct ppi_outcome outcomes[PPI_CHANNEL_DEPTH];
+};
+
+/* ---- the agent's side */
+
+struct ppi_channel {
+    struct ppi_requests *requests;
+    struct ppi_answers *answers;
+    uint32_t reserved;  /* jobs written, not yet published */
+    uint32_t published; /* the limit */
+    uint32_t taken;     /* outcomes read */
+    uint32_t returned;
+};
+
+void ppi_channel_init(struct ppi_channel *channel, struct ppi_requests *requests, struct ppi_answers *answers);
+
+/* Jobs in the channel: reserved, waiting, running, or finished and not yet taken. */
+static inline uint32_t ppi_channel_load(const struct ppi_channel *channel)
+{
+    return channel->reserved - channel->taken;
+}
+
+/* The next free slot; the caller has seen that the load is below PPI_CHANNEL_DEPTH. */
+static inline struct ppi_job *ppi_channel_reserve(struct ppi_channel *channel)
+{
+    return &channel->requests->jobs[channel->reserved++ & (PPI_CHANNEL_DEPTH - 1)];
+}
+
+/* Publishes what was reserved. True when the worker sleeps and has to be woken by ppi_channel_wake. */
+int ppi_channel_publish(struct ppi_channel *channel);
+void ppi_channel_wake(struct ppi_channel *channel);
+
+/* The oldest outcome not taken: copies it, gives its job. 0 when there is none, -1 when the worker wrote nonsense. */
+int ppi_channel_take(struct ppi_channel *channel, struct ppi_outcome *outcome, const struct ppi_job **job);
+int ppi_channel_has_outcome(const struct ppi_channel *channel);
+
+/* Takes back up to `most` jobs that were not begun, the last ones first; returns how many. They stay readable through
+ * ppi_channel_job(channel, channel->reserved + i), 0 ≤ i < n, until something is reserved. */
+uint32_t ppi_channel_take_back(struct ppi_channel *channel, uint32_t most);
+static inline const struct ppi_job *ppi_channel_job(const struct ppi_channel *channel, uint32_t index)
+{
+    return &channel->requests->jobs[index & (PPI_CHANNEL_DEPTH - 1)];
+}
+
+/* The job that the worker has begun and not finished, NULL when there is none. All outcomes must have been taken. */
+const struct ppi_job *ppi_channel_running(const struct ppi_channel *channel);
+
+/* Published jobs that the worker has not begun. */
+uint32_t ppi_channel_waiting(const struct ppi_channel *channel);
+
+/* Lets the worker use a result block again. */
+void ppi_channel_return_block(struct ppi_channel *channel, uint32_t block);
+
+/* ---- the worker's side */
+
+/* Begins the next job; NULL when there is none. */
+const struct ppi_job *ppi_channel_begin(const struct ppi_requests *requests, struct ppi_answers *answers);
+
+/* The slot for the outcome of the job that was begun last, and its publication. */
+static inline struct ppi_outcome *ppi_channel_outcome(struct ppi_answers *answers)
+{
+    uint32_t n = atomic_load_explicit(&answers->finished, memory_order_relaxed);
+    return &answers->outcomes[n & (PPI_CHANNEL_DEPTH - 1)];
+}
+static inline void ppi_channel_finish(struct ppi_answers *answers)
+{
+    uint32_t n = atomic_load_explicit(&answers->finished, memory_order_relaxed);
+    atomic_store(&answers->finished, n + 1); /* seq_cst: before the look at the doorbell's listener */
+}
+
+#endif

@@ -1,0 +1,14 @@
+/* The doorbell of another rank on the same node: opened through /proc, where that is allowed. */
+#ifndef PPI_CHANNEL_PEER_BELL_H
+#define PPI_CHANNEL_PEER_BELL_H
+
+#include "channel/workspace.h"
+
+/* A number that tells this workspace's doorbell from any other memory. */
+uint64_t ppi_bell_nonce(const struct ppi_workspace *workspace);
+
+/* Maps descriptor fd of process pid; NULL when it is not to be had or is not that doorbell. */
+struct ppi_doorbell *ppi_bell_open(long pid, int fd, uint64_t nonce);
+void ppi_bell_close(struct ppi_doorbell *bell);
+
+#endif

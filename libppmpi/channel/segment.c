@@ -1,0 +1,44 @@
+#include "channel/segment.h"
+
+#include "base/status.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+int ppi_segment_create(struct ppi_segment *out, const char *name, size_t wanted, size_t needed)
+{
+    int fd = memfd_create(name, MFD_CLOEXEC);
+    if (fd < 0) return ppi_error_errno(PP_ERR_SYSTEM, errno, "cannot create shared memory (memfd_create)");
+    int error = 0;
+    for (size_t bytes = wanted; bytes >= needed; bytes = bytes / 2 >= needed ? bytes / 2 : needed - 1) {
+        /* ftruncate fails beyond RLIMIT_FSIZE, mmap beyond RLIMIT_AS: smaller may do. */
+        if (ftruncate(fd, (off_t)bytes) == 0) {
+            void *base = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+            if (base != MAP_FAILED) {
+                madvise(base, bytes, MADV_DONTDUMP);
+                out->base = base;
+                out->bytes = bytes;
+                out->fd = fd;
+                return PP_OK;
+            }
+        }
+        error = errno;
+    }
+    close(fd);
+    return ppi_error_errno(PP_ERR_NOMEM, error, "cannot map %zu bytes of shared memory", needed);
+}
+
+void ppi_segment_close_fd(struct ppi_segment *segment)
+{
+    if (segment->fd >= 0) close(segment->fd);
+    segment->fd = -1;
+}
+
+void ppi_segment_destroy(struct ppi_segment *segment)
+{
+    if (!segment->base) return;
+    munmap(segment->base, segment->bytes);
+    ppi_segment_close_fd(segment);
+    segment->base = NULL;
+}

@@ -1,0 +1,39 @@
+/* What a rank shares with its workers: made before the fork server is forked, so that every worker inherits it.
+ * Requests, functions and arguments are the rank's to write, read-only in workers; the doorbell is everybody's. */
+#ifndef PPI_CHANNEL_WORKSPACE_H
+#define PPI_CHANNEL_WORKSPACE_H
+
+#include "channel/arena.h"
+#include "channel/channel.h"
+#include "channel/doorbell.h"
+#include "channel/segment.h"
+
+#define PPI_WORKERS_MAX 1024    /* worker slots of one rank */
+#define PPI_FUNCTIONS_MAX 4096  /* different functions of one program */
+#define PPI_FUNCTION_BYTES 1152 /* of one entry of the table: a struct ppi_function_ref */
+
+/* What the rank tells all its workers. */
+struct ppi_board {
+    _Alignas(4096) _Atomic uint32_t may_spin; /* 1: there are idle cores; who waits may poll before it sleeps */
+};
+
+struct ppi_workspace {
+    struct ppi_segment bell_segment, segment;
+    struct ppi_doorbell *bell;
+    struct ppi_board *board;
+    char *functions;                /* PPI_FUNCTIONS_MAX entries */
+    struct ppi_requests *requests;  /* PPI_WORKERS_MAX */
+    struct ppi_arena arena;         /* of arguments and of other data for workers */
+};
+
+/* arena_bytes 0 = as much as the machine could hold. */
+int ppi_workspace_create(struct ppi_workspace *out, uint64_t arena_bytes);
+void ppi_workspace_destroy(struct ppi_workspace *workspace);
+
+/* In a worker process: from now on everything but the doorbell is read-only. */
+void ppi_workspace_protect(struct ppi_workspace *workspace);
+
+/* Physical memory of the machine in bytes. */
+uint64_t ppi_physical_memory(void);
+
+#endif

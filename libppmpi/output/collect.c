@@ -1,0 +1,110 @@
+#include "output/collect.h"
+
+#include "base/clock.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdio_ext.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* libgfortran's buffers, where the program has any: the argument NULL means all units. */
+extern void _gfortran_flush_i4(int *unit) __attribute__((weak));
+
+void ppi_collector_flush(void)
+{
+    fflush(NULL);
+    if (_gfortran_flush_i4) _gfortran_flush_i4(NULL);
+}
+
+static uint64_t inode_of(int fd)
+{
+    struct stat s;
+    return fstat(fd, &s) == 0 ? (uint64_t)s.st_ino : 0;
+}
+
+void ppi_collector_init(struct ppi_collector *collector, const int fds[2])
+{
+    memset(collector, 0, sizeof *collector);
+    collector->fastest_ns = UINT64_MAX;
+    for (int i = 0; i < 2; i++) {
+        collector->read_fd[i] = fds ? fds[i] : -1;
+        if (fds) collector->inodes[i] = inode_of(fds[i]);
+    }
+    if (!fds) return;
+    for (int i = 0; i < 8; i++) {
+        char byte = 0;
+        uint64_t before = ppi_now_ns();
+        if (write(STDOUT_FILENO, &byte, 1) != 1) break;
+        uint64_t took = ppi_now_ns() - before;
+        if (read(fds[0], &byte, 1) != 1) break;
+        if (took < collector->fastest_ns) collector->fastest_ns = took;
+    }
+    collector->fastest_ns = collector->fastest_ns == UINT64_MAX ? 0 : collector->fastest_ns / 2;
+}
+
+void ppi_collector_fini(struct ppi_collector *collector)
+{
+    for (int i = 0; i < 2; i++) free(collector->text[i]);
+}
+
+int ppi_collector_suspects(const struct ppi_collector *collector, uint64_t duration_ns)
+{
+    if (collector->read_fd[0] < 0) return 0;
+    return duration_ns >= collector->fastest_ns || __fpending(stdout) > 0 || __fpending(stderr) > 0;
+}
+
+size_t ppi_output_drain(int fd, char **text, size_t *bytes, size_t *room, size_t most)
+{
+    size_t before = *bytes;
+    while (*bytes < most) {
+        if (*room - *bytes < 4096) {
+            size_t grown = *room ? *room * 2 : 16384;
+            char *moved = realloc(*text, grown);
+            if (!moved) break;
+            *text = moved;
+            *room = grown;
+        }
+        ssize_t n = read(fd, *text + *bytes, *room - *bytes);
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) break;
+        *bytes += (size_t)n;
+    }
+    return *bytes - before;
+}
+
+int ppi_collector_read(struct ppi_collector *collector)
+{
+    int any = 0;
+    for (int i = 0; i < 2; i++) {
+        int waiting = 0;
+        collector->bytes[i] = 0;
+        if (ioctl(collector->read_fd[i], FIONREAD, &waiting) != 0) return -1;
+        if (waiting == 0) continue;
+        if (inode_of(collector->read_fd[i]) != collector->inodes[i]) return -1;
+        if (ppi_output_drain(collector->read_fd[i], &collector->text[i], &collector->bytes[i], &collector->room[i],
+                             SIZE_MAX))
+            any = 1;
+    }
+    return any;
+}
+
+void ppi_output_lock(_Atomic uint32_t *lock)
+{
+    /* The agent holds it for the time of a read, and never waits for it. */
+    while (atomic_exchange_explicit(lock, 1, memory_order_acquire)) sched_yield();
+}
+
+int ppi_output_try_lock(_Atomic uint32_t *lock)
+{
+    return atomic_exchange_explicit(lock, 1, memory_order_acquire) == 0;
+}
+
+void ppi_output_unlock(_Atomic uint32_t *lock)
+{
+    atomic_store_explicit(lock, 0, memory_order_release);
+}

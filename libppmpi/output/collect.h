@@ -1,0 +1,47 @@
+/* What tasks print, the worker's side. stdout and stderr of a worker are pipes whose reading ends both the worker and
+ * its agent hold. When a task has ended, the worker itself takes out what it printed and sends it along with the
+ * outcome, so that text and task stay together without a system call in the agent. The agent reads only while a task
+ * still runs (it may fill the pipe), and what a dead worker left behind.
+ *
+ * The output lock in the channel keeps the two apart: the worker holds it from its look into the pipes until the outcome
+ * is published, the agent while it reads. So what the agent read belongs to the task that runs.
+ *
+ * A look costs two system calls. A task that took less than half as long as the fastest write to a pipe
+ * cannot have written to one, and is not looked at. */
+#ifndef PPI_OUTPUT_COLLECT_H
+#define PPI_OUTPUT_COLLECT_H
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct ppi_collector {
+    int read_fd[2];       /* reading ends of stdout's and stderr's pipe, -1 = none (workers that are threads) */
+    uint64_t inodes[2];   /* to see whether a task has closed them */
+    uint64_t fastest_ns;  /* tasks below this cannot have printed */
+    char *text[2];
+    size_t bytes[2], room[2];
+};
+
+/* fds: two reading ends, or NULL. Writes to stdout to measure, and takes that out again. */
+void ppi_collector_init(struct ppi_collector *collector, const int fds[2]);
+void ppi_collector_fini(struct ppi_collector *collector);
+
+/* Whether a task that took so long can have printed. */
+int ppi_collector_suspects(const struct ppi_collector *collector, uint64_t duration_ns);
+
+/* Flushes C's and Fortran's buffers into the pipes. Without the lock: it waits while a pipe is full. */
+void ppi_collector_flush(void);
+
+/* With the lock held: reads what is in the pipes into text[] and bytes[]. Returns 1 if there is any, 0 if none, -1 when a
+ * task has closed the pipes. */
+int ppi_collector_read(struct ppi_collector *collector);
+
+/* Reads from a non-blocking pipe until it is empty or the buffer holds `most`; the buffer grows. Returns bytes read. */
+size_t ppi_output_drain(int fd, char **text, size_t *bytes, size_t *room, size_t most);
+
+void ppi_output_lock(_Atomic uint32_t *lock);
+int ppi_output_try_lock(_Atomic uint32_t *lock);
+void ppi_output_unlock(_Atomic uint32_t *lock);
+
+#endif

@@ -1,0 +1,160 @@
+#include "scheduler/scheduler.h"
+
+#include "base/policy.h"
+#include "base/status.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int ppi_scheduler_init(struct ppi_scheduler *s, struct ppi_task_store *store, int agents)
+{
+    memset(s, 0, sizeof *s);
+    s->store = store;
+    s->agents = calloc((size_t)agents, sizeof *s->agents);
+    if (!s->agents) return ppi_error(PP_ERR_NOMEM, "no memory for %d agents", agents);
+    s->agent_count = agents;
+    s->first_hungry = s->last_hungry = s->current = -1;
+    return PP_OK;
+}
+
+void ppi_scheduler_fini(struct ppi_scheduler *s)
+{
+    free(s->levels);
+    free(s->agents);
+    memset(s, 0, sizeof *s);
+}
+
+static void make_hungry(struct ppi_scheduler *s, int agent)
+{
+    struct ppi_scheduler_agent *a = &s->agents[agent];
+    if (a->hungry || a->workers == 0) return;
+    a->hungry = 1;
+    a->next_hungry = -1;
+    if (s->last_hungry >= 0)
+        s->agents[s->last_hungry].next_hungry = agent;
+    else
+        s->first_hungry = agent;
+    s->last_hungry = agent;
+}
+
+void ppi_scheduler_set_workers(struct ppi_scheduler *s, int agent, int workers)
+{
+    struct ppi_scheduler_agent *a = &s->agents[agent];
+    s->workers += workers - a->workers;
+    a->workers = workers;
+    if (workers == 0) a->given = 0;
+    if (a->depth == 0) a->depth = ppi_depth_for(0);
+    make_hungry(s, agent);
+}
+
+/* Index of the level, or of the place where it belongs. */
+static int find_level(const struct ppi_scheduler *s, int priority)
+{
+    int low = 0, high = s->level_count;
+    while (low < high) {
+        int middle = (low + high) / 2;
+        if (s->levels[middle].priority > priority)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+int ppi_scheduler_push(struct ppi_scheduler *s, uint32_t task, int priority, int in_front)
+{
+    int at = find_level(s, priority);
+    if (at == s->level_count || s->levels[at].priority != priority) {
+        if (s->level_count == s->level_room) {
+            int room = s->level_room ? 2 * s->level_room : 8;
+            struct ppi_ready_level *grown = realloc(s->levels, (size_t)room * sizeof *grown);
+            if (!grown) return ppi_error(PP_ERR_NOMEM, "no memory for tasks of priority %d", priority);
+            s->levels = grown;
+            s->level_room = room;
+        }
+        memmove(s->levels + at + 1, s->levels + at, (size_t)(s->level_count - at) * sizeof *s->levels);
+        s->levels[at] = (struct ppi_ready_level){priority, PPI_TASK_NONE, PPI_TASK_NONE};
+        s->level_count++;
+    }
+    struct ppi_ready_level *level = &s->levels[at];
+    struct ppi_task *t = ppi_store_at(s->store, task);
+    if (level->first == PPI_TASK_NONE) {
+        t->next = PPI_TASK_NONE;
+        level->first = level->last = task;
+    } else if (in_front) {
+        t->next = level->first;
+        level->first = task;
+    } else {
+        t->next = PPI_TASK_NONE;
+        ppi_store_at(s->store, level->last)->next = task;
+        level->last = task;
+    }
+    s->ready++;
+    return PP_OK;
+}
+
+static uint32_t pop(struct ppi_scheduler *s)
+{
+    struct ppi_ready_level *level = s->levels;
+    uint32_t task = level->first;
+    level->first = ppi_store_at(s->store, task)->next;
+    s->ready--;
+    /* The level of the common priority stays, so that a queue that runs dry and fills again costs nothing. */
+    if (level->first == PPI_TASK_NONE && s->level_count > 1)
+        memmove(s->levels, s->levels + 1, (size_t)--s->level_count * sizeof *s->levels);
+    return task;
+}
+
+static uint64_t room(const struct ppi_scheduler_agent *a)
+{
+    uint64_t wanted = (uint64_t)a->workers * a->depth;
+    return wanted > a->given ? wanted - a->given : 0;
+}
+
+/* How many tasks the agent gets now. */
+static uint64_t grant(const struct ppi_scheduler *s, const struct ppi_scheduler_agent *a)
+{
+    uint64_t most = room(a), workers = (uint64_t)a->workers;
+    uint64_t share = (s->ready * workers + (uint64_t)s->workers - 1) / (uint64_t)s->workers;
+    /* Idle workers are served first, whatever the share. */
+    uint64_t idle = workers > a->given ? workers - a->given : 0;
+    if (share < idle) share = idle;
+    if (share == 0) share = 1;
+    return most < share ? most : share;
+}
+
+int ppi_scheduler_next(struct ppi_scheduler *s, uint32_t *task, int *agent)
+{
+    if (s->ready == 0) return 0;
+    if (s->current >= 0 && room(&s->agents[s->current]) == 0) s->grant = 0;
+    while (s->grant == 0) {
+        /* The one that was served goes to the end of the list. */
+        if (s->current >= 0 && room(&s->agents[s->current])) make_hungry(s, s->current);
+        s->current = -1;
+        int next = s->first_hungry;
+        if (next < 0) return 0;
+        struct ppi_scheduler_agent *a = &s->agents[next];
+        s->first_hungry = a->next_hungry;
+        if (s->first_hungry < 0) s->last_hungry = -1;
+        a->hungry = 0;
+        if (room(a) == 0) continue;
+        s->current = next;
+        s->grant = grant(s, a);
+    }
+    *task = pop(s);
+    *agent = s->current;
+    s->agents[s->current].given++;
+    s->grant--;
+    return 1;
+}
+
+void ppi_scheduler_finished(struct ppi_scheduler *s, int agent, uint64_t duration_ns)
+{
+    struct ppi_scheduler_agent *a = &s->agents[agent];
+    if (a->given) a->given--;
+    if (duration_ns) {
+        a->mean_ns = ppi_mean_update(a->mean_ns, duration_ns);
+        a->depth = ppi_depth_for(a->mean_ns);
+    }
+    if (agent != s->current) make_hungry(s, agent);
+}

@@ -1,0 +1,56 @@
+/* Which task goes to which agent. Pure: no I/O, no clock, no threads; tasks are numbers of the task store.
+ *
+ * Ready tasks wait in the order of priority, then of submission. An agent gets as many as keep its workers busy until
+ * the next look (base/policy.h), and towards the end of the queue no more than its share of what is left, so that none
+ * hoards while others idle (guided self-scheduling: Polychronopoulos & Kuck, IEEE Trans. Comput. C-36, 1987). Every call
+ * takes the same time however many tasks wait. */
+#ifndef PPI_SCHEDULER_SCHEDULER_H
+#define PPI_SCHEDULER_SCHEDULER_H
+
+#include "task/task.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct ppi_ready_level {
+    int priority;
+    uint32_t first, last;
+};
+
+struct ppi_scheduler_agent {
+    int workers; /* 0 = not there */
+    uint64_t given; /* tasks that it has */
+    uint32_t depth;
+    double mean_ns;
+    int hungry, next_hungry; /* in the list of agents that may have room */
+};
+
+struct ppi_scheduler {
+    struct ppi_task_store *store; /* for the records' links */
+    struct ppi_ready_level *levels; /* highest priority first */
+    int level_count, level_room;
+    uint64_t ready;
+    struct ppi_scheduler_agent *agents;
+    int agent_count;
+    long workers; /* of all agents */
+    int first_hungry, last_hungry;
+    int current; /* the agent that is being given to, and how many more it gets */
+    uint64_t grant;
+};
+
+int ppi_scheduler_init(struct ppi_scheduler *s, struct ppi_task_store *store, int agents);
+void ppi_scheduler_fini(struct ppi_scheduler *s);
+
+/* workers = 0: the agent is lost, and what it had is not counted any more. */
+void ppi_scheduler_set_workers(struct ppi_scheduler *s, int agent, int workers);
+
+/* Queues a task: behind, or before, those of its priority. PP_ERR_NOMEM for a new priority without memory. */
+int ppi_scheduler_push(struct ppi_scheduler *s, uint32_t task, int priority, int in_front);
+
+/* The next assignment: 1, or 0 when no task is ready or no agent has room. */
+int ppi_scheduler_next(struct ppi_scheduler *s, uint32_t *task, int *agent);
+
+/* The agent has one task less. duration_ns: how long it took, 0 = it did not run. */
+void ppi_scheduler_finished(struct ppi_scheduler *s, int agent, uint64_t duration_ns);
+
+#endif

@@ -1,0 +1,103 @@
+/* Hands ready tasks to agents: into a channel of our own workers, or into the message for another rank. */
+#include "server/server.h"
+
+#include "base/status.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static uint64_t timeout_of(const struct pp_server *s, const struct ppi_task *t)
+{
+    return t->extra ? t->extra->timeout_ns : (uint64_t)(s->options.timeout * 1e9);
+}
+
+static void give_here(struct pp_server *s, uint32_t index, struct ppi_task *t)
+{
+    struct ppi_job *job = ppi_agent_add(&s->agent);
+    if (!job) {
+        static const char text[] = "no memory to hand the task to a worker";
+        struct ppi_result r = {.status = PP_ERR_NOMEM, .worker = -1, .data = text, .bytes = sizeof text - 1};
+        ppi_server_outcome(s, 0, ppi_task_id_of(t, index), t->attempts, &r);
+        return;
+    }
+    job->id = ppi_task_id_of(t, index);
+    job->number = t->number;
+    job->timeout_ns = timeout_of(s, t);
+    job->bytes = t->bytes;
+    job->function = t->function;
+    job->attempt = t->attempts;
+    job->flags = t->flags & PPI_TASK_BLOCK ? PPI_JOB_BLOCK : 0;
+    memcpy(&job->args, &t->u.args, sizeof job->args);
+    ppi_agent_added(&s->agent, job);
+}
+
+static void send_function(struct pp_server *s, int rank, uint32_t number)
+{
+    struct ppi_rank *r = &s->ranks[rank];
+    if (r->functions_sent[number / 32] >> (number % 32) & 1) return;
+    r->functions_sent[number / 32] |= 1u << (number % 32);
+    const struct ppi_function_ref *ref = ppi_functions_ref(s->functions, number);
+    struct ppi_wire_function f = {.index = number,
+                                  .executable = ref->executable,
+                                  .build_id_bytes = ref->build_id_bytes,
+                                  .offset = ref->offset};
+    memcpy(f.build_id, ref->build_id, sizeof f.build_id);
+    ppi_ranks_post(s, rank, PPI_WIRE_FUNCTION, 0, &f, ref->module, strlen(ref->module));
+}
+
+static void give_there(struct pp_server *s, int rank, uint32_t index, struct ppi_task *t)
+{
+    send_function(s, rank, t->function);
+    struct ppi_wire_task w = {.id = ppi_task_id_of(t, index),
+                              .number = t->number,
+                              .timeout_ns = timeout_of(s, t),
+                              .bytes = t->bytes,
+                              .function = t->function,
+                              .attempt = t->attempts};
+    char *args = t->flags & PPI_TASK_BLOCK ? s->workspace.segment.base + t->u.args.offset : (char *)t->u.args.in;
+    if (t->bytes <= PPI_WIRE_INLINE_MAX) {
+        ppi_ranks_post(s, rank, PPI_WIRE_TASK, 0, &w, args, t->bytes);
+        return;
+    }
+    struct ppi_outgoing_stream *stream = calloc(1, sizeof *stream);
+    struct ppi_task_extra *extra = ppi_server_extra(s, t);
+    if (!stream || !extra) {
+        static const char text[] = "no memory to send the task's arguments";
+        struct ppi_result r = {.status = PP_ERR_NOMEM, .worker = -1, .data = text, .bytes = sizeof text - 1};
+        free(stream);
+        ppi_server_outcome(s, rank, w.id, t->attempts, &r);
+        return;
+    }
+    *stream = (struct ppi_outgoing_stream){.server = s, .peer = rank, .id = w.id, .offset = t->u.args.offset, .bytes = t->bytes};
+    extra->stream = stream;
+    *s->streams_end = stream;
+    s->streams_end = &stream->next;
+    ppi_ranks_post(s, rank, PPI_WIRE_TASK, PPI_WIRE_STREAMED, &w, NULL, 0);
+}
+
+void ppi_server_dispatch(struct pp_server *s)
+{
+    uint32_t index;
+    int rank;
+    while (ppi_scheduler_next(&s->scheduler, &index, &rank)) {
+        struct ppi_task *t = ppi_store_at(&s->store, index);
+        ppi_task_apply(t, PPI_EVENT_ASSIGN);
+        t->agent = (uint32_t)rank;
+        t->attempts++;
+        s->assigned++;
+        if (rank == 0)
+            give_here(s, index, t);
+        else
+            give_there(s, rank, index, t);
+    }
+}
+
+int ppi_server_find_running(struct pp_server *s, const struct ppi_task *t, uint32_t index, int *worker, long *pid,
+                            uint64_t *started_ns)
+{
+    if (t->agent != 0) return t->state == PPI_TASK_RUNNING;
+    int slot = ppi_agent_find_running(&s->agent, ppi_task_id_of(t, index), pid, started_ns);
+    if (slot < 0) return 0;
+    *worker = slot;
+    return 1;
+}

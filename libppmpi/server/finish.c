@@ -1,0 +1,188 @@
+/* The way back: an agent's word about a task becomes the outcome of its future. */
+#include "server/server.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/status.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct ppi_task_extra *ppi_server_extra(struct pp_server *s, struct ppi_task *task)
+{
+    return ppi_task_extra(task, (uint64_t)(s->options.timeout * 1e9), s->options.retries);
+}
+
+static void free_args(struct pp_server *s, struct ppi_task *t)
+{
+    if (!(t->flags & PPI_TASK_BLOCK)) return;
+    t->flags &= (uint8_t)~PPI_TASK_BLOCK;
+    if (t->extra && t->extra->stream) {
+        t->extra->stream->orphaned = 1; /* MPI still reads them */
+        t->extra->stream = NULL;
+        return;
+    }
+    ppi_arena_free(&s->workspace.arena, t->u.args.offset, t->bytes);
+}
+
+void ppi_server_dispose(struct pp_server *s, uint32_t index)
+{
+    struct ppi_task *t = ppi_store_at(&s->store, index);
+    if (t->flags & PPI_TASK_LOAN)
+        ppi_agent_return_loan(&s->agent, t->u.result.value.lent.loan);
+    else if (t->flags & PPI_TASK_BLOCK)
+        ppi_arena_free(&s->workspace.arena, t->u.result.value.offset, t->bytes);
+    ppi_task_apply(t, PPI_EVENT_RECYCLE);
+    ppi_store_recycle(&s->store, index);
+}
+
+const void *ppi_server_result_data(struct pp_server *s, const struct ppi_task *t)
+{
+    if (t->flags & PPI_TASK_LOAN) return t->u.result.value.lent.data;
+    if (t->flags & PPI_TASK_BLOCK) return s->workspace.segment.base + t->u.result.value.offset;
+    return t->u.result.value.in;
+}
+
+static void set_failure(struct pp_server *s, struct ppi_task *t, const struct ppi_result *r)
+{
+    struct ppi_task_extra *extra = ppi_server_extra(s, t);
+    t->bytes = 0;
+    if (!extra) return;
+    extra->code = r->code;
+    extra->signal = r->signal;
+    free(extra->message);
+    extra->message = strndup(r->bytes ? (const char *)r->data : "", r->bytes);
+}
+
+static void set_value(struct pp_server *s, struct ppi_task *t, struct ppi_result *r)
+{
+    t->bytes = r->bytes;
+    if (r->bytes <= PPI_TASK_INLINE_RESULT) {
+        if (r->bytes) memcpy(t->u.result.value.in, r->data, r->bytes);
+        return;
+    }
+    if (r->loan) {
+        t->flags |= PPI_TASK_LOAN;
+        t->u.result.value.lent.data = r->data;
+        t->u.result.value.lent.loan = r->loan;
+        r->loan = NULL;
+        return;
+    }
+    uint64_t offset;
+    if (r->in_arena) {
+        offset = (uint64_t)((const char *)r->data - s->workspace.segment.base);
+        r->in_arena = 0;
+    } else if ((offset = ppi_arena_alloc(&s->workspace.arena, r->bytes)) != 0) {
+        memcpy(s->workspace.segment.base + offset, r->data, r->bytes);
+    } else {
+        struct ppi_result none = {.status = PP_ERR_NOMEM};
+        t->status = PP_ERR_NOMEM;
+        set_failure(s, t, &none);
+        return;
+    }
+    t->flags |= PPI_TASK_BLOCK;
+    t->u.result.value.offset = offset;
+}
+
+static void complete(struct pp_server *s, uint32_t index)
+{
+    struct ppi_task *t = ppi_store_at(&s->store, index);
+    if (!ppi_task_apply(t, PPI_EVENT_FINISH)) return;
+    s->unfinished--;
+    if (t->status == PP_OK)
+        s->done++;
+    else if (t->status == PP_ERR_CANCELLED)
+        s->cancelled++;
+    else
+        s->failed++;
+    if (t->extra && t->extra->watchers) ppi_watchers_tell(s, t);
+    if (s->waiting > s->driving) s->wake_waiters = 1;
+    if (!(t->flags & PPI_TASK_HELD)) ppi_server_dispose(s, index);
+}
+
+static void complete_later(struct pp_server *s, uint32_t index)
+{
+    if (s->deferred_count == s->deferred_room) {
+        size_t room = s->deferred_room ? 2 * s->deferred_room : 64;
+        uint32_t *grown = realloc(s->deferred, room * sizeof *grown);
+        if (!grown) {
+            complete(s, index); /* its output comes a little late */
+            return;
+        }
+        s->deferred = grown;
+        s->deferred_room = room;
+    }
+    s->deferred[s->deferred_count++] = index;
+}
+
+void ppi_server_complete_deferred(struct pp_server *s)
+{
+    for (size_t i = 0; i < s->deferred_count; i++) complete(s, s->deferred[i]);
+    s->deferred_count = 0;
+}
+
+static void store_outcome(struct pp_server *s, struct ppi_task *t, struct ppi_result *r)
+{
+    free_args(s, t);
+    if (t->state == PPI_TASK_CANCELLING) r->status = PP_ERR_CANCELLED;
+    t->status = (signed char)r->status; /* all codes fit */
+    t->worker = (uint32_t)r->worker & 0xffffff;
+    t->next = (uint32_t)r->pid;
+    t->u.result.started_ns = r->started_ns > s->opened_ns ? r->started_ns - s->opened_ns : 0;
+    t->u.result.finished_ns = r->finished_ns > s->opened_ns ? r->finished_ns - s->opened_ns : 0;
+    if (r->status == PP_OK)
+        set_value(s, t, r);
+    else
+        set_failure(s, t, r);
+}
+
+void ppi_server_outcome(struct pp_server *s, int rank, uint64_t id, uint16_t attempt, struct ppi_result *r)
+{
+    uint32_t index;
+    struct ppi_task *t = ppi_store_find(&s->store, id, &index);
+    /* A late word about a task that was given up, or to another: dropped. */
+    if (!t || t->agent != (uint32_t)rank || t->attempts != attempt ||
+        (t->state != PPI_TASK_ASSIGNED && t->state != PPI_TASK_RUNNING && t->state != PPI_TASK_CANCELLING))
+        return;
+    uint64_t took = r->finished_ns - r->started_ns;
+    ppi_scheduler_finished(&s->scheduler, rank, took);
+    s->assigned--;
+    s->ranks[rank].jobs++;
+    s->ranks[rank].job_time_ns += took;
+    int again = (r->status == PP_ERR_CRASHED || r->status == PP_ERR_TIMEOUT) && t->state != PPI_TASK_CANCELLING &&
+                t->attempts <= (t->extra ? t->extra->retries : s->options.retries);
+    if (again && ppi_scheduler_push(&s->scheduler, index, t->extra ? t->extra->priority : 0, 1) == PP_OK) {
+        ppi_task_apply(t, PPI_EVENT_REQUEUE);
+        s->retried++;
+        ppi_log(PP_LOG_INFO, "task %llu: %.*s; trying again", (unsigned long long)t->number, (int)r->bytes,
+                (const char *)r->data);
+        return;
+    }
+    if (r->status == PP_OK) s->bytes_out += r->bytes;
+    store_outcome(s, t, r);
+    /* What it printed comes first; and so that futures finish in order, nothing overtakes it. */
+    if (s->output[0].bytes || s->output[1].bytes || s->deferred_count)
+        complete_later(s, index);
+    else
+        complete(s, index);
+}
+
+void ppi_server_output(void *ctx, int stream, const char *text, size_t bytes)
+{
+    struct pp_server *s = ctx;
+    struct ppi_text *o = &s->output[stream];
+    if (o->room - o->bytes < bytes) {
+        size_t room = 2 * (o->bytes + bytes) + 4096;
+        char *grown = realloc(o->text, room);
+        if (!grown) return;
+        o->text = grown;
+        o->room = room;
+    }
+    memcpy(o->text + o->bytes, text, bytes);
+    o->bytes += bytes;
+}
+
+void ppi_server_job_finished(void *ctx, const struct ppi_job *job, struct ppi_result *result)
+{
+    ppi_server_outcome(ctx, 0, job->id, job->attempt, result);
+}

@@ -1,0 +1,158 @@
+/* The server's beginning and end. */
+#include "server/server.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/status.h"
+#include "channel/peer_bell.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define CLOSE_GRACE_S 2.0 /* for workers to end by themselves: they have nothing to do any more */
+
+struct pp_server *ppi_server;
+
+static int allocate(struct pp_server *s)
+{
+    s->ranks = calloc((size_t)s->rank_count, sizeof *s->ranks);
+    s->outbox = calloc((size_t)s->rank_count, sizeof *s->outbox);
+    if (!s->ranks || !s->outbox) return ppi_error(PP_ERR_NOMEM, "no memory for %d ranks", s->rank_count);
+    for (int i = 1; i < s->rank_count; i++)
+        if (!(s->ranks[i].functions_sent = calloc(PPI_FUNCTIONS_MAX / 32, sizeof(uint32_t))))
+            return ppi_error(PP_ERR_NOMEM, "no memory for %d ranks", s->rank_count);
+    int status = ppi_functions_create(&s->functions);
+    return status == PP_OK ? ppi_scheduler_init(&s->scheduler, &s->store, s->rank_count) : status;
+}
+
+static void release(struct pp_server *s)
+{
+    for (int i = 0; s->ranks && i < s->rank_count; i++) {
+        ppi_bell_close(s->ranks[i].bell);
+        free(s->ranks[i].out.message);
+        free(s->ranks[i].functions_sent);
+    }
+    free(s->ranks);
+    free(s->outbox);
+    free(s->deferred);
+    for (int i = 0; i < 2; i++) free(s->output[i].text);
+    ppi_functions_destroy(s->functions);
+    ppi_scheduler_fini(&s->scheduler);
+    ppi_store_fini(&s->store);
+    ppi_workspace_destroy(&s->workspace);
+    pthread_cond_destroy(&s->changed);
+    pthread_mutex_destroy(&s->lock);
+    free(s);
+}
+
+static void describe_this_rank(struct pp_server *s)
+{
+    struct ppi_rank *r = &s->ranks[0];
+    gethostname(r->host, sizeof r->host - 1);
+    r->cores = s->topology.cores;
+    r->limit = s->topology.limit;
+    r->allowed = s->topology.allowed;
+    r->online = s->topology.online;
+}
+
+static int start_workers(struct pp_server *s, struct ppi_pool *pool)
+{
+    struct ppi_agent_config config = {.workers = s->ranks[0].workers,
+                                      .cores_per_worker = s->options.cores_per_worker,
+                                      .first_number = 0,
+                                      .restart = s->options.restart,
+                                      .bind = 1,
+                                      .topology = &s->topology};
+    struct ppi_agent_events events = {ppi_server_job_finished, ppi_server_output, s};
+    int status = ppi_agent_open(&s->agent, &s->workspace, pool, &config, &events);
+    if (status != PP_OK) return status;
+    s->ranks[0].workers = s->agent.alive;
+    ppi_scheduler_set_workers(&s->scheduler, 0, s->agent.alive);
+    return PP_OK;
+}
+
+int ppi_server_create(struct pp_server **out, const struct ppi_server_setup *setup)
+{
+    struct pp_server *s = calloc(1, sizeof *s);
+    if (!s) return ppi_error(PP_ERR_NOMEM, "no memory for the server");
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_mutex_init(&s->lock, NULL);
+    pthread_cond_init(&s->changed, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    s->options = setup->options;
+    s->topology = setup->topology;
+    s->workspace = setup->workspace;
+    s->transport = setup->transport;
+    s->rank_count = s->transport ? s->transport->size : 1;
+    s->opened_ns = ppi_now_ns();
+    s->streams_end = &s->streams;
+    ppi_store_init(&s->store);
+    /* The driver polls the agent while it waits for the ranks' first words, before there is one. */
+    s->agent.workspace = &s->workspace;
+    s->agent.config.topology = &s->topology;
+    int status = allocate(s), pool_open = 1;
+    pthread_mutex_lock(&s->lock);
+    if (status == PP_OK) {
+        describe_this_rank(s);
+        status = ppi_ranks_handshake(s);
+    }
+    if (status == PP_OK) {
+        status = start_workers(s, setup->pool);
+        pool_open = 0;
+    }
+    if (status == PP_OK) status = ppi_ranks_ready(s);
+    if (status != PP_OK && s->ranks) ppi_ranks_stop(s, 1);
+    pthread_mutex_unlock(&s->lock);
+    if (status == PP_OK) status = ppi_background_start(s);
+    if (status != PP_OK) {
+        if (pool_open)
+            ppi_pool_close(setup->pool);
+        else if (s->agent.slot_count)
+            ppi_agent_close(&s->agent, 0);
+        release(s);
+        return status;
+    }
+    *out = s;
+    return PP_OK;
+}
+
+static int none_unfinished(void *arg)
+{
+    const struct pp_server *s = arg;
+    return s->unfinished == 0;
+}
+
+void ppi_server_wait_all_tasks(struct pp_server *s)
+{
+    ppi_server_wait(s, none_unfinished, s, UINT64_MAX);
+}
+
+static void print_rest(struct pp_server *s)
+{
+    for (int i = 0; i < 2; i++) {
+        if (s->output[i].bytes == 0) continue;
+        FILE *stream = i == 0 ? stdout : stderr;
+        fwrite(s->output[i].text, 1, s->output[i].bytes, stream);
+        fflush(stream);
+        s->output[i].bytes = 0;
+    }
+}
+
+void ppi_server_destroy(struct pp_server *s, int cancel)
+{
+    pthread_mutex_lock(&s->lock);
+    if (!cancel) ppi_server_wait_all_tasks(s);
+    pthread_mutex_unlock(&s->lock);
+    ppi_background_stop(s);
+    pthread_mutex_lock(&s->lock);
+    ppi_ranks_stop(s, 0);
+    ppi_agent_close(&s->agent, cancel ? 0 : CLOSE_GRACE_S);
+    pthread_mutex_unlock(&s->lock);
+    print_rest(s);
+    if (s->transport) s->transport->ops->close(s->transport);
+    release(s);
+}

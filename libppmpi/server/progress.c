@@ -1,0 +1,344 @@
+/* Who drives, when, and how it waits. */
+#include "server/server.h"
+
+#include "base/clock.h"
+#include "base/futex.h"
+#include "base/status.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define SPIN_NS 100000ull            /* a wait that long is cheaper to sleep than to spin */
+#define RELAX 16                     /* pauses between two looks */
+#define NAP_FIRST_NS 20000ull        /* naps of a driver whose peers cannot ring, or while MPI moves something: */
+#define NAP_BUSY_NS 50000ull
+#define NAP_MOST_NS 1000000ull       /* … doubled up to this while tasks are out, */
+#define NAP_IDLE_NS 10000000ull      /* … and this otherwise */
+#define BACKGROUND_NAP_NS 50000000ull
+#define GRACE_NS 100000ull           /* so long after its last call the program counts as being inside the library */
+#define OUTBOX_FULL 16384            /* bytes for other ranks that do not wait for company */
+
+static void write_output(struct ppi_text text[2])
+{
+    for (int i = 0; i < 2; i++) {
+        if (text[i].bytes == 0) continue;
+        FILE *stream = i == 0 ? stdout : stderr;
+        fwrite(text[i].text, 1, text[i].bytes, stream);
+        fflush(stream);
+    }
+}
+
+struct received {
+    int rank;
+    char *message;
+    size_t bytes;
+    struct received *next;
+};
+
+struct posted {
+    int rank;
+    struct ppi_wire_writer writer;
+};
+
+/* Called without the lock, inside the transport's progress. */
+static void stream_sent(void *ctx)
+{
+    struct ppi_outgoing_stream *stream = ctx;
+    struct pp_server *s = stream->server;
+    uint32_t index;
+    pthread_mutex_lock(&s->lock);
+    if (stream->orphaned) {
+        ppi_arena_free(&s->workspace.arena, stream->offset, stream->bytes);
+    } else {
+        struct ppi_task *t = ppi_store_find(&s->store, stream->id, &index);
+        if (t && t->extra && t->extra->stream == stream) t->extra->stream = NULL;
+    }
+    pthread_mutex_unlock(&s->lock);
+    free(stream);
+}
+
+/* Without the lock, by the driver: sends what is in the outbox, receives what has come. */
+static struct received *exchange(struct pp_server *s, struct posted *posts, int count, struct ppi_outgoing_stream *streams)
+{
+    struct ppi_transport *t = s->transport;
+    for (int i = 0; i < count; i++) {
+        if (t->ops->send(t, posts[i].rank, posts[i].writer.message, posts[i].writer.bytes) != PP_OK) continue;
+        if (s->ranks[posts[i].rank].bell) ppi_doorbell_ring(s->ranks[posts[i].rank].bell);
+    }
+    while (streams) {
+        struct ppi_outgoing_stream *next = streams->next;
+        t->ops->stream(t, streams->peer, 1, s->workspace.segment.base + streams->offset, streams->bytes, stream_sent,
+                       streams);
+        streams = next;
+    }
+    t->ops->progress(t);
+    struct received *first = NULL, **end = &first;
+    int rank;
+    char *message;
+    size_t bytes;
+    while (t->ops->receive(t, &rank, &message, &bytes)) {
+        struct received *r = malloc(sizeof *r);
+        if (!r) abort(); /* a message cannot be left out */
+        *r = (struct received){rank, message, bytes, NULL};
+        *end = r;
+        end = &r->next;
+    }
+    return first;
+}
+
+/* Empties the outbox into an array. */
+static struct posted *take_outbox(struct pp_server *s, int *count)
+{
+    *count = 0;
+    if (s->outbox_count == 0) return NULL;
+    struct posted *posts = malloc((size_t)s->outbox_count * sizeof *posts);
+    if (!posts) return NULL; /* it stays until there is memory */
+    for (int i = 0; i < s->outbox_count; i++) {
+        struct ppi_rank *r = &s->ranks[s->outbox[i]];
+        posts[i] = (struct posted){s->outbox[i], r->out};
+        memset(&r->out, 0, sizeof r->out);
+        r->in_outbox = 0;
+    }
+    *count = s->outbox_count;
+    s->outbox_count = 0;
+    s->outbox_bytes = 0;
+    return posts;
+}
+
+int ppi_server_step(struct pp_server *s)
+{
+    int moved = ppi_agent_poll(&s->agent, ppi_now_ns());
+    ppi_server_dispatch(s);
+    _Atomic uint32_t *wake[PPI_WORKERS_MAX];
+    int wakes = ppi_agent_flush(&s->agent, wake);
+    int printing = s->output[0].bytes || s->output[1].bytes;
+    if (wakes || printing || s->transport) {
+        int count;
+        struct posted *posts = take_outbox(s, &count);
+        struct ppi_outgoing_stream *streams = s->streams;
+        s->streams = NULL;
+        s->streams_end = &s->streams;
+        struct ppi_text text[2];
+        memcpy(text, s->output, sizeof text);
+        if (printing) memset(s->output, 0, sizeof s->output);
+        pthread_mutex_unlock(&s->lock);
+
+        for (int i = 0; i < wakes; i++) ppi_futex_wake(wake[i], 1);
+        if (printing) write_output(text);
+        struct received *received = s->transport ? exchange(s, posts, count, streams) : NULL;
+        free(posts);
+
+        pthread_mutex_lock(&s->lock);
+        if (printing) {
+            moved++;
+            for (int i = 0; i < 2; i++) free(text[i].text);
+        }
+        if (!s->output[0].bytes && !s->output[1].bytes) ppi_server_complete_deferred(s);
+        while (received) {
+            struct received *r = received;
+            received = r->next;
+            ppi_ranks_message(s, r->rank, r->message, r->bytes);
+            free(r->message);
+            free(r);
+            moved++;
+        }
+    }
+    if (s->wake_waiters) {
+        s->wake_waiters = 0;
+        pthread_cond_broadcast(&s->changed);
+    }
+    return moved;
+}
+
+/* How long the driver may sleep when nothing rings. nap_ns: of the last sleep, in a row. */
+static uint64_t patience(struct pp_server *s, uint64_t now_ns, uint64_t *nap_ns)
+{
+    uint64_t most = ppi_agent_patience_ns(&s->agent, now_ns);
+    if (!s->transport) return most;
+    uint64_t limit = s->unfinished ? NAP_MOST_NS : NAP_IDLE_NS;
+    if (s->unringable == 0) limit = NAP_IDLE_NS;
+    *nap_ns = *nap_ns ? 2 * *nap_ns : NAP_FIRST_NS;
+    if (s->unringable == 0 && *nap_ns < NAP_MOST_NS) *nap_ns = NAP_MOST_NS;
+    if (*nap_ns > limit) *nap_ns = limit;
+    uint64_t nap = s->transport->ops->busy(s->transport) && *nap_ns > NAP_BUSY_NS ? NAP_BUSY_NS : *nap_ns;
+    return nap < most ? nap : most;
+}
+
+/* With the lock held, by the driver: sleeps until something happens. */
+static void driver_sleep(struct pp_server *s, enum ppi_listener who, uint64_t deadline_ns, uint64_t *nap_ns)
+{
+    uint64_t now = ppi_now_ns(), most = patience(s, now, nap_ns);
+    uint64_t left = deadline_ns > now ? deadline_ns - now : 0;
+    if (left < most) most = left;
+    uint32_t ticket = ppi_doorbell_listen(s->workspace.bell, who);
+    if (ppi_agent_has_news(&s->agent) || s->outbox_count || s->deferred_count || most == 0) {
+        ppi_doorbell_silence(s->workspace.bell);
+        return;
+    }
+    pthread_mutex_unlock(&s->lock);
+    /* A message that came before we listened rang in vain. */
+    if (!s->transport || !s->transport->ops->progress(s->transport))
+        ppi_doorbell_sleep(s->workspace.bell, who, ticket, most);
+    ppi_doorbell_silence(s->workspace.bell);
+    pthread_mutex_lock(&s->lock);
+}
+
+static int may_spin(const struct pp_server *s)
+{
+    return s->agent.busy < s->topology.limit;
+}
+
+/* Lets the background thread listen while there is no driver. */
+static void leave_driving(struct pp_server *s)
+{
+    s->driving = 0;
+    if (s->waiting) {
+        pthread_cond_broadcast(&s->changed);
+        return;
+    }
+    if (s->unfinished == 0 || !s->background_asleep) return;
+    ppi_doorbell_listen(s->workspace.bell, PPI_LISTENER_BACKGROUND);
+    if (ppi_agent_has_news(&s->agent) || s->outbox_count) ppi_doorbell_ring(s->workspace.bell);
+}
+
+static void wait_changed(struct pp_server *s, uint64_t deadline_ns)
+{
+    if (deadline_ns == UINT64_MAX) {
+        pthread_cond_wait(&s->changed, &s->lock);
+        return;
+    }
+    struct timespec until = {(time_t)(deadline_ns / PPI_NS_PER_S), (long)(deadline_ns % PPI_NS_PER_S)};
+    pthread_cond_timedwait(&s->changed, &s->lock, &until);
+}
+
+int ppi_server_wait(struct pp_server *s, ppi_condition met, void *arg, uint64_t deadline_ns)
+{
+    if (met(arg)) return PP_OK;
+    int status = PP_TIMEOUT, drove = 0;
+    uint64_t spin_until = 0, nap = 0;
+    s->waiting++;
+    s->calls++;
+    for (;;) {
+        if (met(arg)) {
+            status = PP_OK;
+            break;
+        }
+        if (s->driving && !drove) {
+            if (ppi_now_ns() >= deadline_ns) break;
+            wait_changed(s, deadline_ns);
+            continue;
+        }
+        if (!drove) {
+            s->driving = drove = 1;
+            ppi_doorbell_silence(s->workspace.bell);
+        }
+        if (ppi_server_step(s)) {
+            spin_until = nap = 0;
+            if (ppi_now_ns() >= deadline_ns && !met(arg)) break;
+            continue;
+        }
+        if (met(arg)) continue;
+        uint64_t now = ppi_now_ns();
+        if (now >= deadline_ns) break;
+        if (spin_until == 0) spin_until = now + SPIN_NS;
+        if (now < spin_until && may_spin(s)) {
+            pthread_mutex_unlock(&s->lock);
+            for (int i = 0; i < RELAX; i++) ppi_cpu_relax();
+            pthread_mutex_lock(&s->lock);
+            continue;
+        }
+        driver_sleep(s, PPI_LISTENER_WAITER, deadline_ns, &nap);
+    }
+    s->waiting--;
+    if (drove) leave_driving(s);
+    return status;
+}
+
+void ppi_server_look(struct pp_server *s)
+{
+    if (s->driving) return;
+    s->driving = 1;
+    ppi_server_step(s);
+    leave_driving(s);
+}
+
+void ppi_server_kick(struct pp_server *s)
+{
+    pthread_mutex_lock(&s->lock);
+    if (s->outbox_count == 0) {
+        pthread_mutex_unlock(&s->lock);
+        return;
+    }
+    int driven = s->driving;
+    ppi_server_look(s);
+    pthread_mutex_unlock(&s->lock);
+    if (driven) ppi_doorbell_ring(s->workspace.bell);
+}
+
+/* ---- the background thread */
+
+static void *background(void *arg)
+{
+    struct pp_server *s = arg;
+    uint64_t seen = 0, nap = 0;
+    pthread_mutex_lock(&s->lock);
+    while (!s->closing) {
+        int active = s->calls != seen;
+        seen = s->calls;
+        uint64_t sleep_ns = BACKGROUND_NAP_NS;
+        if (!s->driving && !active && s->unfinished) {
+            s->driving = 1;
+            ppi_doorbell_silence(s->workspace.bell);
+            int moved = 0;
+            while (ppi_server_step(s)) moved++;
+            s->driving = 0;
+            if (s->waiting) pthread_cond_broadcast(&s->changed);
+            if (moved) nap = 0;
+            sleep_ns = patience(s, ppi_now_ns(), &nap);
+            if (sleep_ns > BACKGROUND_NAP_NS) sleep_ns = BACKGROUND_NAP_NS;
+        } else if (active && s->unfinished) {
+            sleep_ns = GRACE_NS; /* the program may be back at once: look again, then decide */
+        }
+        struct ppi_doorbell *bell = s->workspace.bell;
+        uint32_t ticket = atomic_load(&bell->rings[PPI_LISTENER_BACKGROUND]);
+        if (!s->driving && s->unfinished && !active) {
+            ppi_doorbell_listen(bell, PPI_LISTENER_BACKGROUND);
+            if (ppi_agent_has_news(&s->agent)) continue;
+        }
+        s->background_asleep = 1;
+        s->background_wakes_ns = ppi_now_ns() + sleep_ns;
+        pthread_mutex_unlock(&s->lock);
+        ppi_futex_wait(&bell->rings[PPI_LISTENER_BACKGROUND], ticket, sleep_ns);
+        pthread_mutex_lock(&s->lock);
+        s->background_asleep = 0;
+    }
+    pthread_mutex_unlock(&s->lock);
+    return NULL;
+}
+
+int ppi_background_start(struct pp_server *s)
+{
+    /* The program's signals are for the program's threads. */
+    sigset_t all, old;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    int error = pthread_create(&s->background, NULL, background, s);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    if (error) return ppi_error_errno(PP_ERR_SYSTEM, error, "cannot start the background thread");
+    s->background_runs = 1;
+    return PP_OK;
+}
+
+void ppi_background_stop(struct pp_server *s)
+{
+    if (!s->background_runs) return;
+    pthread_mutex_lock(&s->lock);
+    s->closing = 1;
+    pthread_mutex_unlock(&s->lock);
+    ppi_doorbell_wake(s->workspace.bell, PPI_LISTENER_BACKGROUND);
+    pthread_join(s->background, NULL);
+    s->background_runs = 0;
+}

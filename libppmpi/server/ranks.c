@@ -1,0 +1,247 @@
+/* Messages from and to the agents of other ranks. */
+#include "server/server.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/status.h"
+#include "channel/peer_bell.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define HELLO_PATIENCE_NS (120 * PPI_NS_PER_S)
+#define BYE_PATIENCE_NS (10 * PPI_NS_PER_S)
+
+void ppi_ranks_post(struct pp_server *s, int rank, enum ppi_wire_kind kind, unsigned flags, const void *fixed,
+                    const void *data, size_t bytes)
+{
+    struct ppi_rank *r = &s->ranks[rank];
+    size_t before = r->out.bytes;
+    if (ppi_wire_put(&r->out, kind, flags, fixed, data, bytes) != PP_OK) {
+        ppi_log(PP_LOG_ERROR, "rank %d: %s was not sent: %s", rank, ppi_wire_name(kind), pp_last_error());
+        return;
+    }
+    s->outbox_bytes += r->out.bytes - before;
+    if (r->in_outbox) return;
+    r->in_outbox = 1;
+    s->outbox[s->outbox_count++] = rank;
+}
+
+/* ---- results */
+
+struct incoming_stream { /* a result that is too large for a message */
+    struct pp_server *server;
+    int rank;
+    struct ppi_wire_result w;
+    uint64_t offset; /* of its block; 0 = it is received and thrown away */
+    uint64_t finished_ns;
+};
+
+static void result_arrived(struct pp_server *s, int rank, const struct ppi_wire_result *w, const void *data, int in_arena,
+                           uint64_t now_ns)
+{
+    struct ppi_result r = {.status = w->status,
+                           .code = w->code,
+                           .signal = w->signal,
+                           .worker = w->worker,
+                           .pid = (long)w->pid,
+                           .data = data,
+                           .bytes = w->bytes,
+                           .in_arena = in_arena};
+    /* Clocks of different nodes do not agree; how long ago it was does. */
+    r.finished_ns = now_ns - (w->age_ns < now_ns ? w->age_ns : 0);
+    r.started_ns = r.finished_ns - (w->duration_ns < r.finished_ns ? w->duration_ns : 0);
+    ppi_server_outcome(s, rank, w->id, w->attempt, &r);
+    if (r.in_arena) ppi_arena_free(&s->workspace.arena, (uint64_t)((const char *)data - s->workspace.segment.base), w->bytes);
+}
+
+/* Called without the lock, inside the transport's progress. */
+static void stream_arrived(void *ctx)
+{
+    struct incoming_stream *in = ctx;
+    struct pp_server *s = in->server;
+    static const char no_memory[] = "no memory for the result";
+    pthread_mutex_lock(&s->lock);
+    if (in->offset == 0) {
+        in->w.status = PP_ERR_NOMEM;
+        in->w.bytes = sizeof no_memory - 1;
+        result_arrived(s, in->rank, &in->w, no_memory, 0, in->finished_ns);
+    } else {
+        result_arrived(s, in->rank, &in->w, s->workspace.segment.base + in->offset, 1, in->finished_ns);
+    }
+    pthread_mutex_unlock(&s->lock);
+    free(in);
+}
+
+static void begin_stream(struct pp_server *s, int rank, const struct ppi_wire_result *w)
+{
+    struct incoming_stream *in = calloc(1, sizeof *in);
+    if (!in) abort(); /* what follows on the stream could not be told apart any more */
+    *in = (struct incoming_stream){.server = s, .rank = rank, .w = *w, .finished_ns = ppi_now_ns()};
+    in->offset = ppi_arena_alloc(&s->workspace.arena, w->bytes);
+    s->transport->ops->stream(s->transport, rank, 0, in->offset ? s->workspace.segment.base + in->offset : NULL, w->bytes,
+                              stream_arrived, in);
+}
+
+/* ---- messages */
+
+static void hello(struct pp_server *s, int rank, const struct ppi_wire_hello *h)
+{
+    struct ppi_rank *r = &s->ranks[rank];
+    memcpy(r->host, h->host, sizeof r->host);
+    r->cores = h->cores;
+    r->limit = h->limit;
+    memcpy(&r->allowed, h->allowed, sizeof r->allowed);
+    memcpy(&r->online, h->online, sizeof r->online);
+    if (strcmp(r->host, s->ranks[0].host) == 0) r->bell = ppi_bell_open((long)h->pid, h->bell_fd, h->bell_nonce);
+    if (!r->bell) s->unringable++;
+    r->said_hello = 1;
+}
+
+void ppi_ranks_message(struct pp_server *s, int rank, const char *message, size_t bytes)
+{
+    _Static_assert(sizeof(struct ppi_cpus) == sizeof ((struct ppi_wire_hello *)0)->allowed, "sets of units travel whole");
+    struct ppi_wire_reader reader;
+    struct ppi_wire_record record;
+    struct ppi_rank *r = &s->ranks[rank];
+    uint64_t now = ppi_now_ns();
+    int status = ppi_wire_open(&reader, message, bytes);
+    while (status >= 0 && (status = ppi_wire_next(&reader, &record)) > 0) {
+        switch (record.kind) {
+        case PPI_WIRE_HELLO: hello(s, rank, &record.as.HELLO); break;
+        case PPI_WIRE_READY:
+            r->ready = 1;
+            r->workers = record.as.READY.workers;
+            if (record.as.READY.status != PP_OK)
+                ppi_error(record.as.READY.status, "rank %d on %s: %.*s", rank, r->host, (int)record.bytes,
+                          (const char *)record.data);
+            break;
+        case PPI_WIRE_RESULT:
+            if (record.flags & PPI_WIRE_STREAMED)
+                begin_stream(s, rank, &record.as.RESULT);
+            else
+                result_arrived(s, rank, &record.as.RESULT, record.data, 0, now);
+            break;
+        case PPI_WIRE_OUTPUT: ppi_server_output(s, record.as.OUTPUT.stream, record.data, record.bytes); break;
+        case PPI_WIRE_BYE: r->said_bye = 1; break;
+        default: ppi_log(PP_LOG_WARNING, "rank %d sent a %s, which only the server sends", rank, ppi_wire_name(record.kind));
+        }
+    }
+    if (status < 0) ppi_log(PP_LOG_ERROR, "message of rank %d on %s: %s", rank, r->host, pp_last_error());
+}
+
+/* ---- beginning and end */
+
+static int all_hello(void *arg)
+{
+    struct pp_server *s = arg;
+    for (int i = 1; i < s->rank_count; i++)
+        if (!s->ranks[i].said_hello) return 0;
+    return 1;
+}
+
+static int all_ready(void *arg)
+{
+    struct pp_server *s = arg;
+    for (int i = 1; i < s->rank_count; i++)
+        if (!s->ranks[i].ready) return 0;
+    return 1;
+}
+
+static int all_bye(void *arg)
+{
+    struct pp_server *s = arg;
+    for (int i = 1; i < s->rank_count; i++)
+        if (!s->ranks[i].said_bye) return 0;
+    return s->outbox_count == 0 && !s->transport->ops->busy(s->transport);
+}
+
+/* Each rank runs a worker on every core that it alone may use; ranks that share cores run one each. */
+static void share_out_workers(struct pp_server *s)
+{
+    for (int i = 0; i < s->rank_count; i++) {
+        struct ppi_rank *a = &s->ranks[i];
+        int alone = 1;
+        a->node = i;
+        for (int k = s->rank_count - 1; k >= 0; k--) {
+            const struct ppi_rank *b = &s->ranks[k];
+            if (k == i || strcmp(a->host, b->host) != 0) continue;
+            if (k < i) a->node = k;
+            if (ppi_cpus_overlap(&a->allowed, &b->allowed)) alone = 0;
+        }
+        a->workers = s->options.workers ? s->options.workers : alone ? a->limit / s->options.cores_per_worker : 1;
+        if (a->workers < 1) a->workers = 1;
+    }
+}
+
+static void warn_of_unused_cores(const struct pp_server *s)
+{
+    if (s->options.workers || s->options.cores_per_worker > 1) return;
+    for (int i = 0; i < s->rank_count; i++) {
+        if (s->ranks[i].node != i) continue;
+        int workers = 0, ranks = 0, cores = ppi_topology_cores_in(&s->ranks[i].online);
+        if (strcmp(s->ranks[i].host, s->ranks[0].host) != 0) cores = s->ranks[i].cores;
+        for (int k = i; k < s->rank_count; k++)
+            if (s->ranks[k].node == i) workers += s->ranks[k].workers, ranks++;
+        if (workers >= cores || s->ranks[i].limit < ppi_cpus_count(&s->ranks[i].allowed)) continue;
+        ppi_log(PP_LOG_WARNING,
+                "only %d of the %d cores of %s are used: the launcher bound or placed %d rank%s there that way; "
+                "one rank per node without binding uses all (mpirun --map-by ppr:1:node --bind-to none, srun --ntasks-per-node=1), "
+                "or set PPMPI_WORKERS",
+                workers, cores, s->ranks[i].host, ranks, ranks == 1 ? "" : "s");
+        return;
+    }
+}
+
+int ppi_ranks_handshake(struct pp_server *s)
+{
+    if (s->transport && ppi_server_wait(s, all_hello, s, ppi_now_ns() + HELLO_PATIENCE_NS) != PP_OK) {
+        for (int i = 1; i < s->rank_count; i++)
+            if (!s->ranks[i].said_hello)
+                return ppi_error(PP_ERR_LOST, "rank %d has not come to pp_server_open: every rank must call it", i);
+    }
+    share_out_workers(s);
+    warn_of_unused_cores(s);
+    int first = 0;
+    for (int i = 0; i < s->rank_count; i++) {
+        struct ppi_rank *r = &s->ranks[i];
+        r->first_number = first;
+        first += r->workers;
+        if (i == 0) continue;
+        struct ppi_wire_welcome w = {.server_pid = getpid(),
+                                     .bell_nonce = ppi_bell_nonce(&s->workspace),
+                                     .bell_fd = s->workspace.bell_segment.fd,
+                                     .same_node = r->node == s->ranks[0].node,
+                                     .workers = r->workers,
+                                     .first_number = r->first_number,
+                                     .cores_per_worker = s->options.cores_per_worker,
+                                     .restart = s->options.restart,
+                                     .log_level = s->options.log_level,
+                                     .bind = 1};
+        ppi_ranks_post(s, i, PPI_WIRE_WELCOME, 0, &w, NULL, 0);
+    }
+    return PP_OK;
+}
+
+int ppi_ranks_ready(struct pp_server *s)
+{
+    if (!s->transport) return PP_OK;
+    if (ppi_server_wait(s, all_ready, s, ppi_now_ns() + HELLO_PATIENCE_NS) != PP_OK)
+        return ppi_error(PP_ERR_LOST, "not every rank has started its workers within %d s", (int)(HELLO_PATIENCE_NS / PPI_NS_PER_S));
+    for (int i = 1; i < s->rank_count; i++) {
+        /* A rank without workers is none the worse for the others. */
+        if (s->ranks[i].workers == 0) ppi_log(PP_LOG_WARNING, "rank %d on %s has no workers: %s", i, s->ranks[i].host, pp_last_error());
+        ppi_scheduler_set_workers(&s->scheduler, i, s->ranks[i].workers);
+    }
+    return PP_OK;
+}
+
+void ppi_ranks_stop(struct pp_server *s, int status)
+{
+    if (!s->transport) return;
+    for (int i = 1; i < s->rank_count; i++)
+        ppi_ranks_post(s, i, PPI_WIRE_STOP, 0, &(struct ppi_wire_stop){status, 0}, NULL, 0);
+    if (ppi_server_wait(s, all_bye, s, ppi_now_ns() + BYE_PATIENCE_NS) != PP_OK)
+        ppi_log(PP_LOG_WARNING, "not every rank has said that it stops");
+}

@@ -1,0 +1,154 @@
+/* The job server: owns every future and the queue of tasks, drives the agents, in rank 0 only.
+ *
+ * One lock guards everything below but the transport. Who holds `driving` is the driver: the one thread that calls
+ * the transport, writes output, and may sleep. Whoever waits becomes the driver if there is none; while the program
+ * is outside of the library, the background thread is. The lock is not held across system calls on the way of a task. */
+#ifndef PPI_SERVER_SERVER_H
+#define PPI_SERVER_SERVER_H
+
+#include "agent/agent.h"
+#include "function/function.h"
+#include "scheduler/scheduler.h"
+#include "task/task.h"
+#include "transport/transport.h"
+#include "wire/wire.h"
+
+#include <ppmpi.h>
+#include <pthread.h>
+
+struct ppi_rank { /* what the server knows of a rank, rank 0 included */
+    char host[256];
+    int node; /* lowest rank on the same node */
+    int workers, first_number, cores, limit;
+    struct ppi_cpus allowed, online;
+    uint64_t jobs, job_time_ns;
+    /* ranks other than 0: */
+    int said_hello, ready, said_bye;
+    struct ppi_doorbell *bell; /* of a rank on our node, NULL = cannot be rung */
+    struct ppi_wire_writer out;
+    int in_outbox;
+    uint32_t *functions_sent; /* bit per function */
+};
+
+struct ppi_outgoing_stream { /* arguments that are too large for a message */
+    struct pp_server *server;
+    int peer;
+    uint64_t id; /* of the task */
+    uint64_t offset, bytes;
+    int orphaned; /* the task has finished without them: free the block when they are sent */
+    struct ppi_outgoing_stream *next;
+};
+
+struct ppi_text {
+    char *text;
+    size_t bytes, room;
+};
+
+struct pp_server {
+    pthread_mutex_t lock;
+    pthread_cond_t changed; /* a task that somebody waits for has finished, or there is no driver */
+    int driving, waiting;   /* waiting: threads inside the waits, the driver included */
+    int wake_waiters;
+    int closing;
+
+    pp_options options;
+    uint64_t opened_ns;
+    struct ppi_topology topology;
+    struct ppi_workspace workspace;
+    struct ppi_agent agent; /* rank 0's */
+    struct ppi_transport *transport; /* NULL when there is one rank */
+    struct ppi_rank *ranks;
+    int rank_count, unringable; /* unringable: ranks that have no doorbell for us, or we none for them */
+
+    struct ppi_task_store store;
+    struct ppi_scheduler scheduler;
+    struct ppi_function_table *functions;
+
+    uint64_t unfinished, assigned; /* tasks; assigned: given to an agent */
+    uint64_t done, failed, cancelled, retried, bytes_in, bytes_out;
+
+    int *outbox, outbox_count; /* ranks that there are messages for */
+    size_t outbox_bytes;
+    struct ppi_outgoing_stream *streams, **streams_end; /* to be begun */
+
+    struct ppi_text output[2];
+    uint32_t *deferred; /* tasks whose outcome is stored, but whose output is not yet printed */
+    size_t deferred_count, deferred_room;
+
+    pthread_t background;
+    int background_runs, background_asleep;
+    uint64_t background_wakes_ns, calls;
+};
+
+/* The open server of this process, NULL when there is none. */
+extern struct pp_server *ppi_server;
+
+/* open.c */
+struct ppi_server_setup {
+    pp_options options;
+    struct ppi_topology topology;
+    struct ppi_workspace workspace;
+    struct ppi_pool *pool;
+    struct ppi_transport *transport; /* NULL = one rank */
+};
+int ppi_server_create(struct pp_server **out, const struct ppi_server_setup *setup);
+void ppi_server_destroy(struct pp_server *s, int cancel);
+
+struct ppi_task_extra *ppi_server_extra(struct pp_server *s, struct ppi_task *task);
+
+/* submit.c */
+int ppi_server_submit(struct pp_server *s, pp_function fn, const void *args, size_t bytes,
+                      const pp_submit_options *options, pp_future *out);
+
+/* functions.c: which number a function has. */
+int ppi_functions_create(struct ppi_function_table **out);
+void ppi_functions_destroy(struct ppi_function_table *table);
+int ppi_functions_number(struct ppi_function_table *table, pp_function fn, uint32_t *number, int *is_new);
+const struct ppi_function_ref *ppi_functions_ref(const struct ppi_function_table *table, uint32_t number);
+
+/* finish.c: the way back. All with the lock held. */
+void ppi_server_outcome(struct pp_server *s, int rank, uint64_t id, uint16_t attempt, struct ppi_result *result);
+void ppi_server_output(void *s, int stream, const char *text, size_t bytes);
+void ppi_server_job_finished(void *s, const struct ppi_job *job, struct ppi_result *result);
+void ppi_server_complete_deferred(struct pp_server *s);
+void ppi_server_dispose(struct pp_server *s, uint32_t index);
+const void *ppi_server_result_data(struct pp_server *s, const struct ppi_task *task);
+
+/* dispatch.c: ready tasks → agents. With the lock held. */
+void ppi_server_dispatch(struct pp_server *s);
+
+/* True when the task is known to run now; fills in where. */
+int ppi_server_find_running(struct pp_server *s, const struct ppi_task *task, uint32_t index, int *worker, long *pid,
+                            uint64_t *started_ns);
+
+/* progress.c */
+int ppi_server_step(struct pp_server *s);
+typedef int (*ppi_condition)(void *arg);
+/* With the lock held: returns PP_OK once met(arg), or PP_TIMEOUT. Releases the lock in between. */
+int ppi_server_wait(struct pp_server *s, ppi_condition met, void *arg, uint64_t deadline_ns);
+/* With the lock held: one look at what has happened, by whoever asks without waiting. */
+void ppi_server_look(struct pp_server *s);
+void ppi_server_wait_all_tasks(struct pp_server *s); /* with the lock held */
+/* Without the lock, after something was put into the outbox: sees that it leaves. */
+void ppi_server_kick(struct pp_server *s);
+int ppi_background_start(struct pp_server *s);
+void ppi_background_stop(struct pp_server *s);
+
+/* ranks.c: messages from and to other ranks */
+int ppi_ranks_handshake(struct pp_server *s); /* who is there, and how many workers each gets */
+int ppi_ranks_ready(struct pp_server *s);     /* … and which has them */
+void ppi_ranks_post(struct pp_server *s, int rank, enum ppi_wire_kind kind, unsigned flags, const void *fixed,
+                    const void *data, size_t bytes);
+void ppi_ranks_message(struct pp_server *s, int rank, const char *message, size_t bytes);
+void ppi_ranks_stop(struct pp_server *s, int status);
+
+/* wait.c */
+void ppi_watchers_tell(struct pp_server *s, struct ppi_task *task);
+
+/* stats.c */
+int ppi_server_workers(const struct pp_server *s); /* these three with the lock held */
+void ppi_server_stats(struct pp_server *s, pp_stats *out);
+int ppi_server_nodes(struct pp_server *s, pp_node *nodes, int max);
+int ppi_server_print_stats(struct pp_server *s, FILE *stream); /* without it */
+
+#endif

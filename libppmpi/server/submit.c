@@ -1,0 +1,109 @@
+#include "server/server.h"
+
+#include "base/clock.h"
+#include "base/futex.h"
+#include "base/status.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define COPY_UNLOCKED ((size_t)32 << 10) /* larger arguments are copied without the lock */
+
+/* Puts what differs from the server's defaults into the task. */
+static int apply_options(struct pp_server *s, struct ppi_task *task, const pp_submit_options *o)
+{
+    if (!o) return PP_OK;
+    int has_timeout = o->timeout != PP_INHERIT && o->timeout != s->options.timeout;
+    int has_retries = o->retries != PP_INHERIT && o->retries != s->options.retries;
+    if (!o->name && !has_timeout && !has_retries && o->priority == 0) return PP_OK;
+    struct ppi_task_extra *extra = ppi_server_extra(s, task);
+    if (!extra) return ppi_error(PP_ERR_NOMEM, "no memory for the options of a task");
+    extra->timeout_ns = (uint64_t)((o->timeout == PP_INHERIT ? s->options.timeout : o->timeout) * 1e9);
+    extra->retries = o->retries == PP_INHERIT ? s->options.retries : o->retries;
+    extra->priority = o->priority;
+    if (o->name && !(extra->name = strndup(o->name, sizeof(((pp_task_info *)0)->name) - 1)))
+        return ppi_error(PP_ERR_NOMEM, "no memory for the name of a task");
+    return PP_OK;
+}
+
+static int check_options(const pp_submit_options *o)
+{
+    if (!o) return PP_OK;
+    if (o->size != sizeof *o)
+        return ppi_error(PP_ERR_ARG, "submit options: size is %zu instead of %zu: start from PP_SUBMIT_OPTIONS_INIT",
+                         o->size, sizeof *o);
+    if (o->timeout != PP_INHERIT && !(o->timeout >= 0 && !isinf(o->timeout)))
+        return ppi_error(PP_ERR_ARG, "submit options: timeout is %g; seconds from 0 (none) on, or PP_INHERIT", o->timeout);
+    if (o->retries != PP_INHERIT && (o->retries < 0 || o->retries > 60000))
+        return ppi_error(PP_ERR_ARG, "submit options: retries is %d; 0 to 60000, or PP_INHERIT", o->retries);
+    if (o->group || o->callback)
+        return ppi_error(PP_ERR_UNSUPPORTED, "submit options: %s is not supported in this version",
+                         o->group ? "group" : "callback");
+    return PP_OK;
+}
+
+int ppi_server_submit(struct pp_server *s, pp_function fn, const void *args, size_t bytes,
+                      const pp_submit_options *options, pp_future *out)
+{
+    int status = check_options(options), is_new;
+    if (status != PP_OK) return status;
+    uint64_t now = ppi_now_ns() - s->opened_ns, offset = 0;
+    uint32_t function, index = PPI_TASK_NONE;
+    _Atomic uint32_t *wake[PPI_WORKERS_MAX];
+    int wakes = 0, kick = 0;
+
+    pthread_mutex_lock(&s->lock);
+    s->calls++;
+    if ((status = ppi_functions_number(s->functions, fn, &function, &is_new)) != PP_OK) goto out;
+    if (is_new) ppi_agent_define(&s->agent, function, ppi_functions_ref(s->functions, function));
+    if (bytes > PPI_TASK_INLINE_ARGS && !(offset = ppi_arena_alloc(&s->workspace.arena, bytes))) {
+        status = ppi_error(PP_ERR_NOMEM, "no memory for arguments of %zu bytes", bytes);
+        goto out;
+    }
+    if ((index = ppi_store_new(&s->store)) == PPI_TASK_NONE) {
+        status = ppi_error(PP_ERR_NOMEM, "no memory for task number %llu", (unsigned long long)s->store.submitted + 1);
+        goto out;
+    }
+    struct ppi_task *task = ppi_store_at(&s->store, index);
+    task->submitted_ns = now;
+    task->function = function;
+    task->bytes = bytes;
+    task->flags = PPI_TASK_HELD;
+    if (offset) {
+        task->flags |= PPI_TASK_BLOCK;
+        task->u.args.offset = offset;
+        void *to = s->workspace.segment.base + offset;
+        if (bytes > COPY_UNLOCKED) {
+            pthread_mutex_unlock(&s->lock);
+            memcpy(to, args, bytes);
+            pthread_mutex_lock(&s->lock);
+        } else {
+            memcpy(to, args, bytes);
+        }
+    } else if (bytes) {
+        memcpy(task->u.args.in, args, bytes);
+    }
+    if ((status = apply_options(s, task, options)) != PP_OK) goto out;
+    if ((status = ppi_scheduler_push(&s->scheduler, index, task->extra ? task->extra->priority : 0, 0)) != PP_OK)
+        goto out;
+    ppi_task_apply(task, PPI_EVENT_SUBMIT);
+    s->unfinished++;
+    s->bytes_in += bytes;
+    out->id = ppi_task_id_of(task, index);
+    ppi_server_dispatch(s);
+    wakes = ppi_agent_flush(&s->agent, wake);
+    kick = s->outbox_count > 0;
+out:
+    if (status != PP_OK) {
+        if (offset) ppi_arena_free(&s->workspace.arena, offset, bytes);
+        if (index != PPI_TASK_NONE) {
+            s->store.submitted--;
+            ppi_store_recycle(&s->store, index);
+        }
+    }
+    pthread_mutex_unlock(&s->lock);
+    for (int i = 0; i < wakes; i++) ppi_futex_wake(wake[i], 1);
+    if (kick) ppi_server_kick(s);
+    return status;
+}

@@ -1,0 +1,15 @@
+/* Waiting for futures. All with the server's lock held; released in between. */
+#ifndef PPI_SERVER_WAIT_H
+#define PPI_SERVER_WAIT_H
+
+#include "server/server.h"
+
+/* PP_OK once finished, PP_TIMEOUT, or PP_ERR_HANDLE. On PP_OK the task may be read until the lock is released. */
+int ppi_wait_one(struct pp_server *s, pp_future f, uint64_t deadline_ns, struct ppi_task **task, uint32_t *index);
+
+int ppi_wait_all(struct pp_server *s, const pp_future *f, size_t n, uint64_t deadline_ns);
+
+/* only_failed: waits for one that failed; PP_END when all ended well. */
+int ppi_wait_some(struct pp_server *s, const pp_future *f, size_t n, uint64_t deadline_ns, int only_failed, size_t *index);
+
+#endif

@@ -1,0 +1,118 @@
+#include "task/task.h"
+
+#include <assert.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SLAB 4096 /* records */
+
+void ppi_store_init(struct ppi_task_store *store)
+{
+    /* Futures of an earlier server of this process must not be mistaken for ours. */
+    static _Atomic uint32_t generations;
+    memset(store, 0, sizeof *store);
+    store->free = PPI_TASK_NONE;
+    store->generation = 1 + (atomic_fetch_add(&generations, 1) & 0xff) * 0x01000193u;
+}
+
+static void free_extra(struct ppi_task *task)
+{
+    if (!task->extra) return;
+    free(task->extra->name);
+    free(task->extra->message);
+    free(task->extra);
+    task->extra = NULL;
+}
+
+void ppi_store_fini(struct ppi_task_store *store)
+{
+    for (uint32_t i = 0; i < store->used; i++) free_extra(ppi_store_at(store, i));
+    for (uint32_t i = 0; i < store->slab_count; i++) free(store->slabs[i]);
+    free(store->slabs);
+    memset(store, 0, sizeof *store);
+}
+
+struct ppi_task *ppi_store_at(const struct ppi_task_store *store, uint32_t index)
+{
+    return &store->slabs[index / SLAB][index % SLAB];
+}
+
+static int add_slab(struct ppi_task_store *store)
+{
+    if (store->slab_count == store->slab_room) {
+        uint32_t room = store->slab_room ? 2 * store->slab_room : 64;
+        struct ppi_task **grown = realloc(store->slabs, room * sizeof *grown);
+        if (!grown) return 0;
+        store->slabs = grown;
+        store->slab_room = room;
+    }
+    struct ppi_task *slab = malloc(SLAB * sizeof *slab);
+    if (!slab) return 0;
+    store->slabs[store->slab_count++] = slab;
+    return 1;
+}
+
+uint32_t ppi_store_new(struct ppi_task_store *store)
+{
+    uint32_t index = store->free;
+    struct ppi_task *task;
+    if (index != PPI_TASK_NONE) {
+        task = ppi_store_at(store, index);
+        store->free = task->next;
+    } else {
+        if (store->used == PPI_TASK_NONE) return PPI_TASK_NONE;
+        if (store->used == store->slab_count * SLAB && !add_slab(store)) return PPI_TASK_NONE;
+        index = store->used++;
+        task = ppi_store_at(store, index);
+        task->generation = store->generation;
+    }
+    task->state = PPI_TASK_FREE;
+    task->flags = 0;
+    task->attempts = 0;
+    task->next = PPI_TASK_NONE;
+    task->extra = NULL;
+    task->agent = 0;
+    task->worker = 0;
+    task->status = 0;
+    task->number = ++store->submitted;
+    return index;
+}
+
+void ppi_store_recycle(struct ppi_task_store *store, uint32_t index)
+{
+    struct ppi_task *task = ppi_store_at(store, index);
+    assert(task->state == PPI_TASK_FREE);
+    free_extra(task);
+    if (++task->generation == 0) task->generation = 1; /* the null future stays null */
+    task->next = store->free;
+    store->free = index;
+}
+
+struct ppi_task *ppi_store_find(const struct ppi_task_store *store, uint64_t id, uint32_t *index)
+{
+    uint32_t i = (uint32_t)id;
+    if (i >= store->used) return NULL;
+    struct ppi_task *task = ppi_store_at(store, i);
+    if (task->generation != (uint32_t)(id >> 32) || task->state == PPI_TASK_FREE) return NULL;
+    *index = i;
+    return task;
+}
+
+int ppi_task_apply(struct ppi_task *task, enum ppi_task_event event)
+{
+    int next = ppi_task_next_state((enum ppi_task_state)task->state, event);
+    assert(next != PPI_TASK_BROKEN);
+    if (next < 0) return 0;
+    task->state = (uint8_t)next;
+    return 1;
+}
+
+struct ppi_task_extra *ppi_task_extra(struct ppi_task *task, uint64_t timeout_ns, int retries)
+{
+    if (!task->extra && (task->extra = calloc(1, sizeof *task->extra))) {
+        task->extra->timeout_ns = timeout_ns;
+        task->extra->retries = retries;
+    }
+    return task->extra;
+}

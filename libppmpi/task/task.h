@@ -1,0 +1,103 @@
+/* The record of a task and the store of all records. A future is the record's index and a generation, so that a
+ * future that was given up is recognised whatever became of the record. */
+#ifndef PPI_TASK_TASK_H
+#define PPI_TASK_TASK_H
+
+#include "task/state.h"
+
+#include <ppmpi.h>
+
+#define PPI_TASK_INLINE_ARGS 24
+#define PPI_TASK_INLINE_RESULT 16
+#define PPI_TASK_NONE UINT32_MAX
+
+enum ppi_task_flags {
+    PPI_TASK_HELD = 1,      /* the program has the future */
+    PPI_TASK_BLOCK = 2,     /* arguments or result are in a block of the arena, not inline */
+    PPI_TASK_LOAN = 4,      /* the result is lent from a worker's segment */
+    PPI_TASK_PINNED = 8,    /* some thread copies the result out: do not free */
+    PPI_TASK_AWAITED = 16   /* some thread waits for just this task */
+};
+
+struct ppi_watcher;         /* server/wait.c */
+struct ppi_outgoing_stream; /* server/dispatch.c */
+struct ppi_loan;
+
+/* What few tasks have. */
+struct ppi_task_extra {
+    char *name;
+    uint64_t timeout_ns;
+    int retries, priority;
+    int code, signal;
+    char *message;
+    struct ppi_watcher *watchers;
+    struct ppi_outgoing_stream *stream; /* its arguments are on their way to another rank */
+};
+
+struct ppi_task {
+    uint32_t generation;
+    uint8_t state, flags;
+    uint16_t attempts; /* begun so far */
+    uint32_t next;     /* in the queue or among the free; of a finished task: the worker's pid */
+    uint32_t function;
+    uint64_t number;
+    uint64_t submitted_ns;
+    uint64_t bytes; /* of the arguments; once finished, of the result */
+    struct ppi_task_extra *extra;
+    uint32_t agent; /* rank that has, or had, it */
+    uint32_t worker : 24;
+    int32_t status : 8; /* once finished */
+    union {
+        union {
+            unsigned char in[PPI_TASK_INLINE_ARGS];
+            uint64_t offset; /* in the workspace's arena */
+        } args;
+        struct { /* once finished */
+            uint64_t started_ns; /* since the server was opened, as all times here */
+            uint64_t finished_ns;
+            union {
+                unsigned char in[PPI_TASK_INLINE_RESULT];
+                uint64_t offset;
+                struct {
+                    const void *data;
+                    struct ppi_loan *loan;
+                } lent;
+            } value;
+        } result;
+    } u;
+};
+
+struct ppi_task_store {
+    struct ppi_task **slabs;
+    uint32_t slab_count, slab_room, used; /* used: records ever taken from the slabs */
+    uint32_t free;      /* list of records that can be used again */
+    uint64_t submitted; /* gives each task its number */
+    uint32_t generation; /* of new records: differs from one server of a process to the next */
+};
+
+void ppi_store_init(struct ppi_task_store *store);
+void ppi_store_fini(struct ppi_task_store *store); /* frees the extras too */
+
+/* A fresh record in state FREE, numbered; PPI_TASK_NONE without memory. */
+uint32_t ppi_store_new(struct ppi_task_store *store);
+
+/* The record goes back: its futures are stale from now on. Its state must be FREE again. */
+void ppi_store_recycle(struct ppi_task_store *store, uint32_t index);
+
+struct ppi_task *ppi_store_at(const struct ppi_task_store *store, uint32_t index);
+
+/* The record of a future; NULL when stale, foreign or null. */
+struct ppi_task *ppi_store_find(const struct ppi_task_store *store, uint64_t id, uint32_t *index);
+
+static inline uint64_t ppi_task_id_of(const struct ppi_task *task, uint32_t index)
+{
+    return (uint64_t)task->generation << 32 | index;
+}
+
+/* Applies the event. Returns 1 when the state table has a next state for it, 0 when it comes too late. */
+int ppi_task_apply(struct ppi_task *task, enum ppi_task_event event);
+
+/* The task's extra, made with these defaults when it has none; NULL without memory. */
+struct ppi_task_extra *ppi_task_extra(struct ppi_task *task, uint64_t timeout_ns, int retries);
+
+#endif

@@ -1,0 +1,173 @@
+/* The CPU quota of control groups. Version 2: cpu.max; version 1: cpu.cfs_quota_us and cpu.cfs_period_us. A limit at
+ * any ancestor binds, so all are read up to the mount point; above that a container cannot see.
+ *
+ * /proc/self/cgroup names the group within its hierarchy, /proc/self/mountinfo says which part of the hierarchy is
+ * mounted where. In a container the mounted part may be the group itself ("/docker/1f" at /sys/fs/cgroup/cpu), or,
+ * with a cgroup namespace, both are "/". */
+#include "topology/limits.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static FILE *open_file(const char *dir, const char *name)
+{
+    char *path;
+    if (asprintf(&path, "%s/%s", dir, name) < 0) return NULL;
+    FILE *file = fopen(path, "re");
+    free(path);
+    return file;
+}
+
+static int read_line(const char *dir, const char *name, char *line, size_t size)
+{
+    FILE *file = open_file(dir, name);
+    if (!file) return 0;
+    int ok = fgets(line, (int)size, file) != NULL;
+    fclose(file);
+    return ok;
+}
+
+/* Quota of one group; 0 = none. */
+static double group_quota(const char *dir, int version)
+{
+    char line[128];
+    long long quota, period = 100000; /* the kernel's default */
+    if (version == 2) {
+        if (!read_line(dir, "cpu.max", line, sizeof line)) return 0;
+        if (sscanf(line, "%lld %lld", &quota, &period) < 1) return 0; /* "max 100000" */
+    } else {
+        if (!read_line(dir, "cpu.cfs_quota_us", line, sizeof line) || sscanf(line, "%lld", &quota) != 1) return 0;
+        if (!read_line(dir, "cpu.cfs_period_us", line, sizeof line) || sscanf(line, "%lld", &period) != 1) return 0;
+    }
+    return quota > 0 && period > 0 ? (double)quota / (double)period : 0;
+}
+
+static double least(double a, double b)
+{
+    return a == 0 || (b != 0 && b < a) ? b : a;
+}
+
+/* The least quota from the group `below` the mount point up to the mount point. */
+static double walk_up(const char *root, const char *point, const char *below, int version)
+{
+    char *dir;
+    if (asprintf(&dir, "%s%s%s", root, point, below) < 0) return 0;
+    size_t top = strlen(root) + strlen(point);
+    double quota = 0;
+    for (;;) {
+        quota = least(quota, group_quota(dir, version));
+        if (strlen(dir) <= top) break;
+        *strrchr(dir + top, '/') = '\0';
+    }
+    free(dir);
+    return quota;
+}
+
+/* True when a comma-separated list has this word. */
+static int list_has(const char *list, const char *word)
+{
+    size_t n = strlen(word);
+    for (const char *p = list; p; p = strchr(p, ',') ? strchr(p, ',') + 1 : NULL)
+        if (strncmp(p, word, n) == 0 && (p[n] == ',' || p[n] == '\0')) return 1;
+    return 0;
+}
+
+/* mountinfo writes blanks and backslashes as \ooo. */
+static void unescape(char *s)
+{
+    char *out = s;
+    for (; *s; s++) {
+        if (s[0] == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] >= '0' && s[2] <= '7' && s[3] >= '0' && s[3] <= '7') {
+            *out++ = (char)((s[1] - '0') << 6 | (s[2] - '0') << 3 | (s[3] - '0'));
+            s += 3;
+        } else {
+            *out++ = *s;
+        }
+    }
+    *out = '\0';
+}
+
+/* Path of this process's group in the hierarchy of that version, from /proc/self/cgroup; NULL when there is none. */
+static char *own_group(const char *root, int version)
+{
+    char *line = NULL, *found = NULL;
+    size_t size = 0;
+    FILE *file = open_file(root, "proc/self/cgroup");
+    if (!file) return NULL;
+    while (!found && getline(&line, &size, file) > 0) {
+        line[strcspn(line, "\n")] = '\0';
+        char *controllers = strchr(line, ':'); /* "4:cpu,cpuacct:/a/b", "0::/a/b"; the path may contain colons */
+        char *group = controllers ? strchr(++controllers, ':') : NULL;
+        if (!group) continue;
+        *group++ = '\0';
+        if (version == 2 ? *controllers == '\0' : list_has(controllers, "cpu")) found = strdup(group);
+    }
+    free(line);
+    fclose(file);
+    return found;
+}
+
+/* What remains of a group's path below the mounted part of the hierarchy; NULL when it lies elsewhere. */
+static const char *below_mount(const char *group, const char *mounted)
+{
+    /* A process outside of its cgroup namespace sees "/../other". */
+    if (strstr(group, "/..") || strstr(mounted, "/..")) return NULL;
+    size_t n = strcmp(mounted, "/") == 0 ? 0 : strlen(mounted);
+    if (strncmp(group, mounted, n) != 0 || (group[n] != '/' && group[n] != '\0')) return NULL;
+    return strcmp(group + n, "/") == 0 ? "" : group + n;
+}
+
+/* Takes a line of mountinfo apart: which part of a hierarchy of that version is mounted where. */
+static int is_mount_of(char *line, int version, char **mounted, char **point)
+{
+    char *rest, *field[5], *type, *last = NULL;
+    line[strcspn(line, "\n")] = '\0';
+    char *tail = strstr(line, " - ");
+    if (!tail) return 0;
+    *tail = '\0';
+    field[0] = strtok_r(line, " ", &rest);
+    for (int i = 1; i < 5; i++)
+        if (!field[i - 1] || !(field[i] = strtok_r(NULL, " ", &rest))) return 0;
+    type = strtok_r(tail + 3, " ", &rest);
+    for (char *next = type; next; next = strtok_r(NULL, " ", &rest))
+        last = next; /* the options of the file system name the controllers */
+    if (!type || strcmp(type, version == 2 ? "cgroup2" : "cgroup") != 0) return 0;
+    if (version == 1 && !list_has(last, "cpu")) return 0;
+    unescape(*mounted = field[3]);
+    unescape(*point = field[4]);
+    return 1;
+}
+
+static double hierarchy_quota(const char *root, int version)
+{
+    double quota = 0, unrelated = 0;
+    int matched = 0;
+    char *line = NULL, *group = own_group(root, version);
+    size_t size = 0;
+    if (!group) return 0;
+    FILE *file = open_file(root, "proc/self/mountinfo");
+    if (file) {
+        while (getline(&line, &size, file) > 0) {
+            char *mounted, *point;
+            if (!is_mount_of(line, version, &mounted, &point)) continue;
+            const char *below = below_mount(group, mounted);
+            if (below) {
+                quota = least(quota, walk_up(root, point, below, version));
+                matched = 1;
+            } else {
+                unrelated = least(unrelated, walk_up(root, point, "", version));
+            }
+        }
+        fclose(file);
+    }
+    free(line);
+    free(group);
+    return matched ? quota : unrelated;
+}
+
+double ppi_cgroup_quota(const char *root)
+{
+    /* Hybrid systems mount both versions; the CPU controller is in one of them. */
+    return least(hierarchy_quota(root, 1), hierarchy_quota(root, 2));
+}

@@ -1,0 +1,121 @@
+/* Sets of processing units, and which of them each worker gets. Plain data: no hwloc, fit for forked children. */
+#include "base/status.h"
+#include "topology/limits.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <string.h>
+
+#define WORDS (sizeof(struct ppi_cpus) / sizeof(unsigned long))
+
+int ppi_cpus_overlap(const struct ppi_cpus *a, const struct ppi_cpus *b)
+{
+    for (size_t i = 0; i < WORDS; i++)
+        if (a->bits[i] & b->bits[i]) return 1;
+    return 0;
+}
+
+int ppi_cpus_equal(const struct ppi_cpus *a, const struct ppi_cpus *b)
+{
+    return memcmp(a, b, sizeof *a) == 0;
+}
+
+void ppi_cpus_or(struct ppi_cpus *a, const struct ppi_cpus *b)
+{
+    for (size_t i = 0; i < WORDS; i++)
+        a->bits[i] |= b->bits[i];
+}
+
+int ppi_cpus_count(const struct ppi_cpus *a)
+{
+    int count = 0;
+    for (size_t i = 0; i < WORDS; i++)
+        count += __builtin_popcountl(a->bits[i]);
+    return count;
+}
+
+/* The cores of a set in the machine's order, each with a list of its units: ends and links are 1 + a unit, 0 = none. */
+struct cores {
+    int count;
+    unsigned short first[PPI_CPUS_MAX]; /* by position in the set */
+    unsigned short next[PPI_CPUS_MAX];  /* by unit */
+};
+
+static void collect_cores(const struct ppi_cpus *cpus, struct cores *out)
+{
+    unsigned short first[PPI_CPUS_MAX] = {0}; /* by core */
+    int strangers = 0;
+    /* From the back, so that the lists ascend. */
+    for (int cpu = PPI_CPUS_MAX - 1; cpu >= 0; cpu--) {
+        if (!ppi_cpus_has(cpus, cpu)) continue;
+        int core = ppi_machine.core_of[cpu] - 1;
+        /* A unit that hwloc did not show is taken for a core of its own. There are no more cores and strangers
+         * together than units. */
+        if (core < 0) core = ppi_machine.cores + strangers++;
+        out->next[cpu] = first[core];
+        first[core] = (unsigned short)(cpu + 1);
+    }
+    out->count = 0;
+    for (int core = 0; core < PPI_CPUS_MAX; core++)
+        if (first[core]) out->first[out->count++] = first[core];
+}
+
+int ppi_topology_cores_in(const struct ppi_cpus *cpus)
+{
+    struct cores cores;
+    collect_cores(cpus, &cores);
+    return cores.count;
+}
+
+/* End of the run of cores that belong to the same NUMA node as core `begin`. */
+static int numa_end(const struct cores *cores, int begin)
+{
+    int end = begin, numa = ppi_machine.numa_of[cores->first[begin] - 1];
+    while (end < cores->count && ppi_machine.numa_of[cores->first[end] - 1] == numa)
+        end++;
+    return end;
+}
+
+int ppi_topology_place(const struct ppi_topology *topology, int n, int cores_per_worker, struct ppi_cpus *cpus)
+{
+    if (n < 1 || cores_per_worker < 1)
+        return ppi_error(PP_ERR_ARG, "cannot place %d workers of %d cores each", n, cores_per_worker);
+
+    struct cores cores;
+    collect_cores(&topology->allowed, &cores);
+
+    /* Too many workers: the kernel balances them better than a fixed share of cores could, as tasks differ.
+     * A quota or a grant of Slurm smaller than the set: others use the same cores (as other containers of
+     * the machine do), and if each of them bound its workers to the first ones, these would be crowded. */
+    if (n > cores.count / cores_per_worker || (topology->limit > 0 && topology->limit < cores.count)) {
+        for (int i = 0; i < n; i++)
+            cpus[i] = topology->allowed;
+        return PP_OK;
+    }
+
+    /* Keep each worker within a NUMA node, unless that would leave too few places. */
+    int places = 0;
+    for (int begin = 0, end; begin < cores.count; begin = end) {
+        end = numa_end(&cores, begin);
+        places += (end - begin) / cores_per_worker;
+    }
+    int core = 0;
+    for (int i = 0; i < n; i++) {
+        while (places >= n && core + cores_per_worker > numa_end(&cores, core))
+            core = numa_end(&cores, core);
+        memset(&cpus[i], 0, sizeof cpus[i]);
+        for (int last = core + cores_per_worker; core < last; core++)
+            for (int unit = cores.first[core]; unit; unit = cores.next[unit - 1])
+                ppi_cpus_add(&cpus[i], unit - 1);
+    }
+    return PP_OK;
+}
+
+int ppi_topology_bind(const struct ppi_cpus *cpus)
+{
+    if (ppi_machine.synthetic) return PP_OK;
+    /* Same layout as cpu_set_t, of which the kernel takes as much as it has. */
+    if (sched_setaffinity(0, sizeof cpus->bits, (const cpu_set_t *)(const void *)cpus->bits) != 0)
+        return ppi_error_errno(PP_ERR_SYSTEM, errno, "cannot bind to %d processing units", ppi_cpus_count(cpus));
+    return PP_OK;
+}

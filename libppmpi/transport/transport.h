@@ -1,0 +1,45 @@
+/* Moves messages and streams between ranks. One thread at a time calls it. Nothing here waits for a peer.
+ *
+ * Messages between two ranks arrive in the order of sending, and so do streams; between a message and a stream there is no
+ * order. Large data is streamed: in chunks, several under way, from where it lies to where it is to lie. */
+#ifndef PPI_TRANSPORT_TRANSPORT_H
+#define PPI_TRANSPORT_TRANSPORT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct ppi_transport;
+typedef void (*ppi_stream_done)(void *ctx);
+
+struct ppi_transport_ops {
+    /* Takes the message (malloc'ed) over. PP_ERR_MPI when MPI refuses. */
+    int (*send)(struct ppi_transport *t, int peer, char *message, size_t bytes);
+    /* The next message that has arrived: 1, the caller frees it; 0 = none. */
+    int (*receive)(struct ppi_transport *t, int *peer, char **message, size_t *bytes);
+    /* Sends or receives bytes > 0 of data, and calls done from a later progress. Incoming with data NULL: thrown away. */
+    int (*stream)(struct ppi_transport *t, int peer, int outgoing, void *data, uint64_t bytes, ppi_stream_done done,
+                  void *ctx);
+    /* Moves things on. Returns how much moved. */
+    int (*progress)(struct ppi_transport *t);
+    /* True while a send or a stream is under way: then do not sleep for long. */
+    int (*busy)(const struct ppi_transport *t);
+    /* Ends all; the peers have to as well. */
+    void (*close)(struct ppi_transport *t);
+    /* Ends the whole job at once. */
+    void (*abort)(struct ppi_transport *t, int code);
+};
+
+struct ppi_transport {
+    const struct ppi_transport_ops *ops;
+    int rank, size;
+};
+
+/* mpi.c. Initialises MPI. promised: ranks that the launcher's environment promises, 0 = unknown; a different number of
+ * ranks is an error (a launcher of one MPI with a program of another). */
+int ppi_transport_mpi(struct ppi_transport **out, int *argc, char ***argv, int promised, const char *launcher);
+int ppi_mpi_was_initialized(void);
+
+/* loopback.c: n ends in one process, for tests. Each end may be used by another thread. */
+int ppi_transport_loopback(struct ppi_transport **out, int n);
+
+#endif

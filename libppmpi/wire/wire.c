@@ -1,0 +1,130 @@
+#include "wire/wire.h"
+
+#include "base/status.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct header {
+    uint32_t magic, order; /* order: 0x01020304 as the sender stores it */
+};
+
+struct record_header {
+    uint16_t kind, flags;
+    uint32_t bytes; /* of what follows the fixed struct, before padding */
+};
+
+#define ORDER 0x01020304u
+
+static const struct {
+    const char *name;
+    size_t fixed;
+} kinds[PPI_WIRE_KINDS] = {
+#define X(name, type) [PPI_WIRE_##name] = {#name, sizeof(struct type)},
+    PPI_WIRE_RECORDS(X)
+#undef X
+};
+
+#define X(name, type) _Static_assert(sizeof(struct type) % 8 == 0, "records keep each other aligned");
+PPI_WIRE_RECORDS(X)
+#undef X
+
+const char *ppi_wire_name(enum ppi_wire_kind kind)
+{
+    return kind > PPI_WIRE_NONE && kind < PPI_WIRE_KINDS ? kinds[kind].name : "unknown";
+}
+
+static size_t pad8(size_t bytes)
+{
+    return (bytes + 7) / 8 * 8;
+}
+
+int ppi_wire_put(struct ppi_wire_writer *writer, enum ppi_wire_kind kind, unsigned flags, const void *fixed,
+                 const void *data, size_t bytes)
+{
+    size_t whole = sizeof(struct record_header) + kinds[kind].fixed + pad8(bytes);
+    size_t begin = writer->bytes ? writer->bytes : sizeof(struct header);
+    if (begin + whole > writer->room) {
+        size_t room = writer->room ? writer->room : 4096;
+        while (room < begin + whole) room *= 2;
+        char *grown = realloc(writer->message, room);
+        if (!grown) return ppi_error(PP_ERR_NOMEM, "no memory for a message of %zu bytes", room);
+        writer->message = grown;
+        writer->room = room;
+    }
+    if (writer->bytes == 0) memcpy(writer->message, &(struct header){PPI_WIRE_MAGIC, ORDER}, sizeof(struct header));
+    char *to = writer->message + begin;
+    struct record_header h = {(uint16_t)kind, (uint16_t)flags, (uint32_t)bytes};
+    memcpy(to, &h, sizeof h);
+    to += sizeof h;
+    memcpy(to, fixed, kinds[kind].fixed);
+    to += kinds[kind].fixed;
+    if (bytes) memcpy(to, data, bytes);
+    memset(to + bytes, 0, pad8(bytes) - bytes);
+    writer->bytes = begin + whole;
+    return PP_OK;
+}
+
+int ppi_wire_open(struct ppi_wire_reader *reader, const void *message, size_t bytes)
+{
+    struct header h;
+    if (bytes < sizeof h) return ppi_error(PP_ERR_MPI, "a message of %zu bytes is too short to be one", bytes);
+    memcpy(&h, message, sizeof h);
+    if (h.magic != PPI_WIRE_MAGIC || h.order != ORDER)
+        return ppi_error(PP_ERR_MPI, "a message begins with 0x%08x 0x%08x: sent by another version of libppmpi or another kind of machine",
+                         h.magic, h.order);
+    *reader = (struct ppi_wire_reader){message, bytes, sizeof h};
+    return PP_OK;
+}
+
+static int text_ends(const char *text, size_t room)
+{
+    return memchr(text, '\0', room) != NULL;
+}
+
+/* What the fixed part says must agree with itself and with the bytes behind it. */
+static int sane(const struct ppi_wire_record *r)
+{
+    int streamed = (r->flags & PPI_WIRE_STREAMED) != 0;
+    if (streamed && (r->bytes != 0 || (r->kind != PPI_WIRE_TASK && r->kind != PPI_WIRE_RESULT))) return 0;
+    switch (r->kind) {
+    case PPI_WIRE_HELLO: return text_ends(r->as.HELLO.host, sizeof r->as.HELLO.host) && r->as.HELLO.limit >= 1;
+    case PPI_WIRE_WELCOME:
+        return r->as.WELCOME.workers >= 1 && r->as.WELCOME.first_number >= 0 && r->as.WELCOME.cores_per_worker >= 1;
+    case PPI_WIRE_READY: return r->as.READY.status <= 0 && r->as.READY.workers >= 0;
+    case PPI_WIRE_FUNCTION:
+        return r->as.FUNCTION.build_id_bytes >= 1 &&
+               r->as.FUNCTION.build_id_bytes <= (int)sizeof r->as.FUNCTION.build_id && r->bytes < 1024;
+    case PPI_WIRE_TASK: return streamed ? r->as.TASK.bytes > 0 : r->as.TASK.bytes == r->bytes;
+    case PPI_WIRE_RESULT:
+        return (streamed ? r->as.RESULT.bytes > 0 : r->as.RESULT.bytes == r->bytes) && r->as.RESULT.status <= 0;
+    case PPI_WIRE_OUTPUT: return r->as.OUTPUT.stream == 0 || r->as.OUTPUT.stream == 1;
+    case PPI_WIRE_STOP:
+    case PPI_WIRE_BYE: return 1;
+    default: return 0;
+    }
+}
+
+int ppi_wire_next(struct ppi_wire_reader *reader, struct ppi_wire_record *out)
+{
+    size_t left = reader->bytes - reader->at;
+    if (left == 0) return 0;
+    struct record_header h;
+    if (left < sizeof h) goto wrong;
+    memcpy(&h, reader->message + reader->at, sizeof h);
+    if (h.kind <= PPI_WIRE_NONE || h.kind >= PPI_WIRE_KINDS) goto wrong;
+    size_t fixed = kinds[h.kind].fixed;
+    left -= sizeof h;
+    if (left < fixed || left - fixed < pad8(h.bytes)) goto wrong;
+    const char *from = reader->message + reader->at + sizeof h;
+    struct ppi_wire_record r = {.kind = (enum ppi_wire_kind)h.kind, .flags = h.flags};
+    memcpy(&r.as, from, fixed);
+    r.data = from + fixed;
+    r.bytes = h.bytes;
+    if (!sane(&r)) goto wrong;
+    *out = r;
+    reader->at += sizeof h + fixed + pad8(h.bytes);
+    return 1;
+wrong:
+    return ppi_error(PP_ERR_MPI, "a message is damaged at byte %zu of %zu", reader->at, reader->bytes);
+}

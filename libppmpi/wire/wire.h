@@ -1,0 +1,140 @@
+/* What servers and agents say to each other: the list of records, their layout, and a decoder that believes nothing.
+ *
+ * A message is a header and a sequence of records, whatever was ready for that peer. A record is a header, a fixed
+ * struct, and bytes behind it, padded to 8. All numbers are in the byte order of the machine, which the header tells. Data
+ * too large for a message (PPI_WIRE_STREAMED) follows as a stream, in the order of the records that announce it. */
+#ifndef PPI_WIRE_WIRE_H
+#define PPI_WIRE_WIRE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define PPI_WIRE_MAGIC 0x314d5050u /* "PPM1": the last character is the protocol's version */
+#define PPI_WIRE_INLINE_MAX 65536  /* arguments and results up to here travel inside messages */
+#define PPI_WIRE_TEXT_MAX 32768    /* output is cut into records of at most this */
+#define PPI_WIRE_MESSAGE_MAX ((size_t)1 << 20)
+
+/* Every record there is: name, fixed struct. Enum, sizes and names are made from this list. */
+#define PPI_WIRE_RECORDS(X)        \
+    X(HELLO, ppi_wire_hello)       \
+    X(WELCOME, ppi_wire_welcome)   \
+    X(READY, ppi_wire_ready)       \
+    X(FUNCTION, ppi_wire_function) \
+    X(TASK, ppi_wire_task)         \
+    X(RESULT, ppi_wire_result)     \
+    X(OUTPUT, ppi_wire_output)     \
+    X(STOP, ppi_wire_stop)         \
+    X(BYE, ppi_wire_bye)
+
+enum ppi_wire_kind {
+    PPI_WIRE_NONE,
+#define X(name, type) PPI_WIRE_##name,
+    PPI_WIRE_RECORDS(X)
+#undef X
+        PPI_WIRE_KINDS
+};
+
+enum ppi_wire_flags { PPI_WIRE_STREAMED = 1 };
+
+/* agent → server, first of all: who I am and what I may use */
+struct ppi_wire_hello {
+    char host[256];
+    int64_t pid;
+    uint64_t bell_nonce; /* of the doorbell that /proc/PID/fd/bell_fd opens */
+    int32_t bell_fd;
+    int32_t cores, limit; /* cores of the machine; workers by the rule */
+    int32_t reserved;
+    uint64_t allowed[64], online[64]; /* processing units; see topology/ */
+};
+
+/* server → agent: what to be */
+struct ppi_wire_welcome {
+    int64_t server_pid;
+    uint64_t bell_nonce;
+    int32_t bell_fd, same_node;
+    int32_t workers, first_number, cores_per_worker, restart, log_level, bind;
+};
+
+/* agent → server: the workers run, or why not (bytes: the text) */
+struct ppi_wire_ready {
+    int32_t status, workers;
+};
+
+/* server → agent: what function number `index` is (bytes: the module's path) */
+struct ppi_wire_function {
+    uint32_t index;
+    int32_t executable, build_id_bytes, reserved;
+    uint64_t offset;
+    unsigned char build_id[32];
+};
+
+/* server → agent (bytes: the arguments) */
+struct ppi_wire_task {
+    uint64_t id, number, timeout_ns, bytes;
+    uint32_t function;
+    uint16_t attempt, reserved;
+};
+
+/* agent → server (bytes: the result, or the failure's message) */
+struct ppi_wire_result {
+    uint64_t id, bytes, duration_ns, age_ns; /* age: how long ago it finished when it was sent */
+    int64_t pid;
+    int32_t status, code, signal, worker;
+    uint16_t attempt, reserved[3];
+};
+
+/* agent → server (bytes: whole lines) */
+struct ppi_wire_output {
+    int32_t stream, reserved; /* 1 = stderr */
+};
+
+/* server → agent: stop the workers, say BYE, exit with this status */
+struct ppi_wire_stop {
+    int32_t status, reserved;
+};
+
+struct ppi_wire_bye {
+    int32_t status, reserved;
+};
+
+/* ---- writing */
+
+struct ppi_wire_writer {
+    char *message; /* malloc'ed */
+    size_t bytes, room;
+};
+
+/* Appends a record. fixed: the kind's struct. data may be NULL when bytes is 0, or when flags say that it is streamed (then bytes
+ * is 0 here). PP_ERR_NOMEM without memory: the message is as before. */
+int ppi_wire_put(struct ppi_wire_writer *writer, enum ppi_wire_kind kind, unsigned flags, const void *fixed,
+                 const void *data, size_t bytes);
+
+/* ---- reading */
+
+struct ppi_wire_record {
+    enum ppi_wire_kind kind;
+    unsigned flags;
+    union {
+#define X(name, type) struct type name;
+        PPI_WIRE_RECORDS(X)
+#undef X
+    } as;             /* copied out: aligned, and steady under the check */
+    const void *data; /* in the message */
+    size_t bytes;
+};
+
+struct ppi_wire_reader {
+    const char *message;
+    size_t bytes, at;
+};
+
+/* PP_OK, or PP_ERR_MPI when this is no message of ours, of another version or byte order. */
+int ppi_wire_open(struct ppi_wire_reader *reader, const void *message, size_t bytes);
+
+/* 1 and the next record; 0 at the end; PP_ERR_MPI when it cannot be right. Every size and number in a record that
+ * this layer can judge is right when it returns 1: texts end, streams are 0 or 1, inline data has the size that was announced. */
+int ppi_wire_next(struct ppi_wire_reader *reader, struct ppi_wire_record *out);
+
+const char *ppi_wire_name(enum ppi_wire_kind kind);
+
+#endif

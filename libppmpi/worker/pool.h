@@ -1,0 +1,73 @@
+/* The workers of one rank as processes (or threads): starts them, ends them, tells how they ended. Knows no jobs.
+ *
+ * Processes are made by the fork server: a child of the rank made before MPI_Init, so it is small and carries no
+ * MPI state. It sits under a stub that was made by clone without an exit signal, so that the program's own wait() never
+ * sees it. All of them end with the rank, however it ends: by end of file on the socket, and by PR_SET_PDEATHSIG. */
+#ifndef PPI_WORKER_POOL_H
+#define PPI_WORKER_POOL_H
+
+#include "channel/workspace.h"
+#include "topology/topology.h"
+
+enum ppi_pool_kind { PPI_POOL_PROCESSES, PPI_POOL_THREADS };
+
+struct ppi_worker_start {
+    int slot;
+    int number;                 /* of the worker in the whole farm */
+    int cores;                  /* OpenMP threads that it may use */
+    int bind;                   /* 1: to cpus */
+    struct ppi_cpus cpus;
+    struct ppi_segment segment; /* the worker's, made by the agent */
+    int write_fd[2], read_fd[2]; /* pipes of stdout and stderr, all -1 for threads */
+};
+
+enum ppi_pool_event { PPI_POOL_STARTED, PPI_POOL_FAILED, PPI_POOL_ENDED, PPI_POOL_BROKEN };
+
+struct ppi_pool_report {
+    enum ppi_pool_event event;
+    int slot;
+    int error;       /* FAILED: errno */
+    int wait_status; /* ENDED: as from waitpid */
+    int unbound;     /* STARTED: 1 when binding was refused */
+    long pid;
+};
+
+struct ppi_pool;
+
+/* Must be called while the process has one thread and no MPI. */
+int ppi_pool_open(struct ppi_pool **out, enum ppi_pool_kind kind, struct ppi_workspace *workspace);
+
+/* Asks for a worker; the report follows, announced by the doorbell's count of deaths. The descriptors stay the caller's. */
+int ppi_pool_start(struct ppi_pool *pool, const struct ppi_worker_start *start);
+
+/* Kills the worker process in the slot, if it is still this one. Threads cannot be killed. */
+void ppi_pool_kill(struct ppi_pool *pool, int slot, long pid);
+
+/* The next report: 1, or 0 when there is none. Does not wait. */
+int ppi_pool_next(struct ppi_pool *pool, struct ppi_pool_report *report);
+
+/* Kills what is left and waits for the fork server. */
+void ppi_pool_close(struct ppi_pool *pool);
+
+/* ---- the kinds */
+
+struct ppi_pool_kind_ops {
+    int (*open)(struct ppi_pool *pool);
+    int (*start)(struct ppi_pool *pool, const struct ppi_worker_start *start);
+    void (*kill)(struct ppi_pool *pool, int slot, long pid);
+    int (*next)(struct ppi_pool *pool, struct ppi_pool_report *report);
+    void (*close)(struct ppi_pool *pool);
+};
+
+struct ppi_pool {
+    const struct ppi_pool_kind_ops *ops;
+    struct ppi_workspace *workspace;
+    int socket;     /* to the fork server */
+    long stub;      /* its parent */
+    int broken;     /* the fork server is gone, and it has been reported */
+    struct ppi_pool_threads *threads;
+};
+
+extern const struct ppi_pool_kind_ops ppi_pool_processes, ppi_pool_threads;
+
+#endif

@@ -1,0 +1,74 @@
+/* Workers as processes: the rank's end of the socket to the fork server. */
+#include "worker/forkserver.h"
+
+#include "base/status.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static int process_open(struct ppi_pool *pool)
+{
+    return ppi_forkserver_create(pool->workspace, &pool->socket, &pool->stub);
+}
+
+static int process_start(struct ppi_pool *pool, const struct ppi_worker_start *start)
+{
+    struct ppi_fork_request request;
+    memset(&request, 0, sizeof request);
+    request.kind = PPI_FORK_START;
+    request.start = *start;
+    int fds[PPI_FORK_FDS] = {start->segment.fd, start->write_fd[0], start->write_fd[1], start->read_fd[0],
+                             start->read_fd[1]};
+    union {
+        char bytes[CMSG_SPACE(sizeof fds)];
+        struct cmsghdr align;
+    } control;
+    memset(&control, 0, sizeof control);
+    struct iovec io = {&request, sizeof request};
+    struct msghdr message = {.msg_iov = &io, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+    struct cmsghdr *c = CMSG_FIRSTHDR(&message);
+    c->cmsg_level = SOL_SOCKET;
+    c->cmsg_type = SCM_RIGHTS;
+    c->cmsg_len = CMSG_LEN(sizeof fds);
+    memcpy(CMSG_DATA(c), fds, sizeof fds);
+    while (sendmsg(pool->socket, &message, MSG_NOSIGNAL) < 0)
+        if (errno != EINTR) return ppi_error_errno(PP_ERR_SYSTEM, errno, "cannot reach the fork server");
+    return PP_OK;
+}
+
+static void process_kill(struct ppi_pool *pool, int slot, long pid)
+{
+    struct ppi_fork_request request;
+    memset(&request, 0, sizeof request);
+    request.kind = PPI_FORK_KILL;
+    request.start.slot = slot;
+    request.pid = pid;
+    while (send(pool->socket, &request, sizeof request, MSG_NOSIGNAL) < 0 && errno == EINTR) {}
+}
+
+static int process_next(struct ppi_pool *pool, struct ppi_pool_report *report)
+{
+    if (pool->broken) return 0;
+    ssize_t n;
+    do n = recv(pool->socket, report, sizeof *report, MSG_DONTWAIT);
+    while (n < 0 && errno == EINTR);
+    if (n == (ssize_t)sizeof *report) return 1;
+    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return 0;
+    memset(report, 0, sizeof *report);
+    report->event = PPI_POOL_BROKEN;
+    pool->broken = 1;
+    return 1;
+}
+
+static void process_close(struct ppi_pool *pool)
+{
+    close(pool->socket); /* end of file is the fork server's word to stop */
+    while (waitpid((pid_t)pool->stub, NULL, __WALL) < 0 && errno == EINTR) {}
+}
+
+const struct ppi_pool_kind_ops ppi_pool_processes = {process_open, process_start, process_kill, process_next,
+                                                     process_close};

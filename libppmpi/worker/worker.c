@@ -1,0 +1,188 @@
+#include "worker/worker.h"
+
+#include "base/clock.h"
+#include "base/futex.h"
+#include "base/status.h"
+#include "function/function.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define SPIN_NS 50000 /* a futex wake-up costs about as much; spinning longer cannot pay (Karlin et al. 1990) */
+#define SPINS_PER_LOOK 64
+
+int ppi_worker_init(struct ppi_worker *worker, struct ppi_workspace *workspace, int slot, int number, char *segment,
+                    uint64_t segment_bytes, const int read_fds[2])
+{
+    memset(worker, 0, sizeof *worker);
+    worker->workspace = workspace;
+    worker->requests = &workspace->requests[slot];
+    worker->answers = (struct ppi_answers *)(void *)segment;
+    worker->segment = segment;
+    worker->segment_bytes = segment_bytes;
+    worker->number = number;
+    worker->functions = calloc(PPI_FUNCTIONS_MAX, sizeof(pp_function));
+    if (!worker->functions) return ppi_error(PP_ERR_NOMEM, "no memory for a worker");
+    int status = ppi_results_init(worker);
+    if (status != PP_OK) {
+        free(worker->functions);
+        return status;
+    }
+    ppi_collector_init(&worker->collector, read_fds);
+    return PP_OK;
+}
+
+void ppi_worker_fini(struct ppi_worker *worker)
+{
+    ppi_collector_fini(&worker->collector);
+    ppi_results_fini(worker);
+    free(worker->functions);
+}
+
+static pp_function find(struct ppi_worker *worker, uint32_t index)
+{
+    pp_function *known = &worker->functions[index % PPI_FUNCTIONS_MAX];
+    if (!*known) {
+        const char *entry = worker->workspace->functions + (size_t)(index % PPI_FUNCTIONS_MAX) * PPI_FUNCTION_BYTES;
+        int status = ppi_function_find((const struct ppi_function_ref *)(const void *)entry, known);
+        if (status != PP_OK) {
+            pp_task_fail(&worker->task, 0, "%s", pp_last_error());
+            worker->task.status = status;
+        }
+    }
+    return *known;
+}
+
+/* A task may fork, and the child may return from the task's function: it ends there. */
+static void end_forked_child(const struct ppi_worker *worker)
+{
+    if (!worker->process) return;
+    if (worker->alive ? *worker->alive : getpid() == worker->pid) return;
+    ppi_collector_flush();
+    _exit(0);
+}
+
+/* Writes result, message and what was printed where the agent finds them. */
+static void fill_outcome(struct ppi_worker *worker, struct ppi_outcome *outcome, int printed)
+{
+    struct pp_task *task = &worker->task;
+    const void *data = task->result;
+    uint64_t bytes = task->result_bytes;
+    if (task->failed) {
+        ppi_result_drop(task);
+        data = task->message;
+        bytes = strlen(task->message);
+    }
+    outcome->status = task->status;
+    outcome->code = task->code;
+    outcome->bytes = bytes;
+    outcome->flags = 0;
+    uint64_t text = printed ? worker->collector.bytes[0] + worker->collector.bytes[1] : 0;
+    if (bytes <= PPI_INLINE_BYTES && !text) {
+        if (bytes) memcpy(outcome->result.bytes_inline, data, bytes);
+        ppi_result_drop(task);
+        return;
+    }
+    outcome->flags = PPI_OUTCOME_BLOCK;
+    if (task->in_block && !text) {
+        ppi_result_seal(task);
+        outcome->result.block.offset = (uint64_t)(task->result - (unsigned char *)worker->segment);
+        outcome->result.block.block = task->block;
+        return;
+    }
+    uint64_t padded = (bytes + 7) / 8 * 8;
+    unsigned char *block = ppi_result_block(worker, padded + text, &outcome->result.block.block);
+    if (!block) {
+        outcome->status = PP_ERR_NOMEM;
+        outcome->bytes = outcome->flags = 0;
+        ppi_result_drop(task);
+        return;
+    }
+    if (bytes) memcpy(block, data, bytes);
+    outcome->result.block.offset = (uint64_t)(block - (unsigned char *)worker->segment);
+    ppi_result_drop(task);
+    if (!text) return;
+    outcome->flags |= PPI_OUTCOME_OUTPUT;
+    unsigned char *to = block + padded;
+    for (int i = 0; i < 2; i++) {
+        outcome->result.block.output_bytes[i] = (uint32_t)worker->collector.bytes[i];
+        if (worker->collector.bytes[i]) memcpy(to, worker->collector.text[i], worker->collector.bytes[i]);
+        to += worker->collector.bytes[i];
+    }
+}
+
+static int run(struct ppi_worker *worker, const struct ppi_job *job)
+{
+    struct ppi_answers *answers = worker->answers;
+    struct pp_task *task = &worker->task;
+    uint64_t started = worker->now_ns;
+    atomic_store_explicit(&answers->started_ns, started, memory_order_relaxed);
+    ppi_task_begin(task, worker, job);
+    pp_function function = find(worker, job->function);
+    if (function) function(task);
+    end_forked_child(worker);
+    worker->now_ns = ppi_now_ns();
+
+    int checked = ppi_collector_suspects(&worker->collector, worker->now_ns - started), printed = 0;
+    if (checked) {
+        ppi_collector_flush();
+        ppi_output_lock(&answers->output_lock);
+        printed = ppi_collector_read(&worker->collector);
+    }
+    struct ppi_outcome *outcome = ppi_channel_outcome(answers);
+    fill_outcome(worker, outcome, printed > 0);
+    outcome->started_ns = started;
+    outcome->finished_ns = worker->now_ns;
+    if (checked) outcome->flags |= PPI_OUTCOME_CHECKED;
+    if (printed < 0) outcome->flags |= PPI_OUTCOME_LAST;
+    ppi_task_end(task);
+    atomic_store_explicit(&answers->started_ns, 0, memory_order_relaxed);
+    ppi_channel_finish(answers);
+    if (checked) ppi_output_unlock(&answers->output_lock);
+    ppi_doorbell_ring(worker->workspace->bell);
+    return printed < 0 ? -1 : 1;
+}
+
+int ppi_worker_step(struct ppi_worker *worker)
+{
+    const struct ppi_job *job = ppi_channel_begin(worker->requests, worker->answers);
+    return job ? run(worker, job) : 0;
+}
+
+static int has_work(const struct ppi_worker *worker)
+{
+    uint64_t claim = atomic_load(&worker->answers->claim);
+    return (uint32_t)claim != (uint32_t)(claim >> 32) || atomic_load(&worker->requests->stop);
+}
+
+static void wait_for_work(struct ppi_worker *worker)
+{
+    if (atomic_load_explicit(&worker->workspace->board->may_spin, memory_order_relaxed)) {
+        uint64_t until = ppi_now_ns() + SPIN_NS;
+        do {
+            for (int i = 0; i < SPINS_PER_LOOK; i++) {
+                if (has_work(worker)) return;
+                ppi_cpu_relax();
+            }
+        } while (ppi_now_ns() < until);
+    }
+    _Atomic uint32_t *asleep = &worker->answers->asleep;
+    atomic_store(asleep, 1); /* seq_cst: before the look at the claim, which pairs with the agent's publish */
+    while (!has_work(worker) && atomic_load(asleep)) ppi_futex_wait(asleep, 1, PPI_FOREVER);
+    atomic_store(asleep, 0);
+}
+
+void ppi_worker_run(struct ppi_worker *worker)
+{
+    worker->now_ns = ppi_now_ns();
+    for (;;) {
+        int ran = ppi_worker_step(worker);
+        if (ran < 0) return;
+        if (ran) continue;
+        if (atomic_load(&worker->requests->stop)) return;
+        wait_for_work(worker);
+        worker->now_ns = ppi_now_ns();
+    }
+}

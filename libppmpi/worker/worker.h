@@ -1,0 +1,84 @@
+/* The worker: takes jobs from its channel, runs them, publishes outcomes. A process of its own, or a thread where
+ * processes cannot be (sanitizers). Everything it needs is in the struct: several can live in one process. */
+#ifndef PPI_WORKER_WORKER_H
+#define PPI_WORKER_WORKER_H
+
+#include "channel/workspace.h"
+#include "output/collect.h"
+
+#include <ppmpi.h>
+
+struct ppi_result_block { /* memory for results, in the worker's segment */
+    uint64_t offset, bytes;
+    int guarded;
+};
+
+struct pp_task {
+    struct ppi_worker *worker;
+    const struct ppi_job *job;
+    const void *args;
+    unsigned char *result; /* NULL until pp_task_result was called with more than 0 bytes */
+    uint64_t result_bytes, result_room;
+    uint32_t block; /* the result's, when in the segment */
+    int in_block;
+    int failed, code, status;
+    struct ppi_task_memory *memory; /* of pp_task_alloc */
+    char message[512];
+};
+
+struct ppi_worker {
+    struct ppi_workspace *workspace;
+    struct ppi_requests *requests;
+    struct ppi_answers *answers;
+    char *segment; /* where answers start; the blocks follow */
+    uint64_t segment_bytes;
+    int number;  /* in the whole farm */
+    int process; /* 1: this process is nothing but the worker */
+    long pid;    /* of the process that is the worker, to recognise its forked children */
+    char *alive; /* a page that a forked child finds wiped, or NULL */
+    struct ppi_collector collector;
+    pp_function *functions; /* found so far, by index */
+    uint64_t now_ns;
+
+    /* Small results are written into a page-guarded private buffer and copied: a task that runs past its end meets
+     * the guard, not the results of others. Large ones are in the segment, each between guards, read-only once done. */
+    unsigned char *staging;
+    struct ppi_arena small, large;
+    struct ppi_result_block *blocks;
+    uint32_t *free_blocks, free_count, returned;
+
+    struct pp_task task;
+};
+
+/* read_fds as for ppi_collector_init. PP_ERR_NOMEM when there is no memory for it. */
+int ppi_worker_init(struct ppi_worker *worker, struct ppi_workspace *workspace, int slot, int number, char *segment,
+                    uint64_t segment_bytes, const int read_fds[2]);
+void ppi_worker_fini(struct ppi_worker *worker);
+
+/* Runs jobs until the agent says stop, or until the worker cannot go on. */
+void ppi_worker_run(struct ppi_worker *worker);
+
+/* One job, if there is one. 1 when it ran one, 0 when there was none, -1 when the worker cannot go on. */
+int ppi_worker_step(struct ppi_worker *worker);
+
+/* ---- result.c: memory of results */
+
+int ppi_results_init(struct ppi_worker *worker);
+void ppi_results_fini(struct ppi_worker *worker);
+
+/* Makes room for `bytes` of result and keeps what is there. 0 when there is no memory. */
+int ppi_result_resize(struct pp_task *task, uint64_t bytes);
+
+/* Gives a result that will not be sent back to the memory it came from. */
+void ppi_result_drop(struct pp_task *task);
+
+/* A block of the segment to copy small things into; NULL without memory. Large results are sealed in place instead. */
+unsigned char *ppi_result_block(struct ppi_worker *worker, uint64_t bytes, uint32_t *number);
+void ppi_result_seal(struct pp_task *task);
+
+/* ---- task.c */
+
+void ppi_task_begin(struct pp_task *task, struct ppi_worker *worker, const struct ppi_job *job);
+void ppi_task_end(struct pp_task *task);
+
+#endif
