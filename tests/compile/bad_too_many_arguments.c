@@ -1,0 +1,9 @@
+/* expect: too many arguments to function */
+#include <ppmpi.h>
+int add(int a, int b);
+PP_TASK(int, add, int, int)
+pp_future use(pp_server *server);
+pp_future use(pp_server *server)
+{
+    return PP_SUBMIT_WITH(server, NULL, add, 1, 2, 3);
+}

@@ -1,0 +1,3 @@
+/* expect: nowhere */
+#include <ppmpi.h>
+PP_TASK(long, nowhere, long)
