@@ -83,6 +83,7 @@ struct ppi_agent {
     uint64_t timed;  /* jobs with a time-out that are here */
     int *idle, idle_count;   /* stack of slots without jobs: the last to become idle is still awake */
     int *dirty, dirty_count; /* slots with unpublished jobs */
+    int unpublished, urgent; /* jobs that are written but not published; one of them is for an idle worker */
     int fill, fill_left;     /* the slot that is being filled, and how many more it gets in a row */
 
     struct { /* jobs that no channel has room for: a ring buffer */
@@ -113,6 +114,10 @@ void ppi_agent_added(struct ppi_agent *agent, const struct ppi_job *job);
 /* Publishes what was added. The words of sleeping workers are stored in wake[] (room for PPI_WORKERS_MAX): to be
  * passed to ppi_futex_wake once no lock is held. Returns how many. */
 int ppi_agent_flush(struct ppi_agent *agent, _Atomic uint32_t **wake);
+
+/* Whether a flush should not wait. A job for a worker that has others already can: the outcome of those will make
+ * somebody look again. */
+int ppi_agent_flush_due(const struct ppi_agent *agent);
 
 /* Collects what has finished, died, printed or run out of time, and calls the events. Returns how many jobs finished. */
 int ppi_agent_poll(struct ppi_agent *agent, uint64_t now_ns);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define COMPANY 16          /* jobs for busy workers are published so many at a time */
 #define SHORT_NS 5000.0    /* jobs shorter than this are not worth moving, */
 #define STUCK_NS 50000ull  /* … unless they wait behind one that has run for so long */
 
@@ -48,8 +49,12 @@ static struct ppi_job *place_in(struct ppi_agent *agent, int index)
         slot->dirty = 1;
         agent->dirty[agent->dirty_count++] = index;
     }
-    if (ppi_channel_load(&slot->channel) == 0) agent->busy++;
+    if (ppi_channel_load(&slot->channel) == 0) {
+        agent->busy++;
+        agent->urgent = 1;
+    }
     agent->load++;
+    agent->unpublished++;
     return ppi_channel_reserve(&slot->channel);
 }
 
@@ -175,6 +180,11 @@ long ppi_agent_room(const struct ppi_agent *agent)
     return (long)agent->depth * agent->alive - (long)agent->load - (long)agent->pending.count;
 }
 
+int ppi_agent_flush_due(const struct ppi_agent *agent)
+{
+    return agent->urgent || agent->unpublished >= COMPANY;
+}
+
 int ppi_agent_flush(struct ppi_agent *agent, _Atomic uint32_t **wake)
 {
     int n = 0;
@@ -186,5 +196,7 @@ int ppi_agent_flush(struct ppi_agent *agent, _Atomic uint32_t **wake)
         if (atomic_exchange(asleep, 0)) wake[n++] = asleep;
     }
     agent->dirty_count = 0;
+    agent->unpublished = 0;
+    agent->urgent = 0;
     return n;
 }

@@ -18,6 +18,7 @@
 #define VERSION(major, minor, patch) STRINGIFY(major) "." STRINGIFY(minor) "." STRINGIFY(patch)
 
 static pid_t opener;                /* the process that may use the server */
+static int forked_child;            /* 1 in a child that the program has forked */
 static int opened_before;
 static char why_not_open[1024];     /* for programs that go on with the NULL that they got */
 
@@ -32,7 +33,7 @@ int ppi_check_place(const char *call)
 {
     if (ppi_role_get() == PPI_ROLE_WORKER || pp_task_current())
         return ppi_error(PP_ERR_STATE, "%s cannot be called inside a task", call);
-    if (ppi_server && opener != getpid())
+    if (forked_child)
         return ppi_error(PP_ERR_STATE, "%s: this is a forked child of the program; the server belongs to process %ld", call,
                          (long)opener);
     return PP_OK;
@@ -87,6 +88,11 @@ static int check_state(const struct ppi_launch *launch)
     if (ppi_mpi_was_initialized())
         return ppi_error(PP_ERR_STATE, "MPI is initialised already; a program that runs MPI itself opens the server with pp_server_open_comm");
     return PP_OK;
+}
+
+static void on_fork(void)
+{
+    if (ppi_server) forked_child = 1;
 }
 
 static void close_at_exit(void)
@@ -161,7 +167,7 @@ pp_server *pp_server_open(int *argc, char ***argv, const pp_options *options)
     why_not_open[0] = '\0';
     opened_before = 1;
     ppi_role_set(PPI_ROLE_SERVER);
-    if (!registered) registered = atexit(close_at_exit) == 0;
+    if (!registered) registered = atexit(close_at_exit) == 0 && pthread_atfork(NULL, NULL, on_fork) == 0;
     return ppi_server;
 }
 

@@ -191,17 +191,20 @@ static int may_spin(const struct pp_server *s)
     return s->agent.busy < s->topology.limit;
 }
 
-/* Lets the background thread listen while there is no driver. */
+void ppi_background_heed(struct pp_server *s)
+{
+    if (s->driving || !s->background_deep) return;
+    ppi_doorbell_listen(s->workspace.bell, PPI_LISTENER_BACKGROUND);
+    if (ppi_agent_has_news(&s->agent) || s->outbox_count) ppi_doorbell_ring(s->workspace.bell);
+}
+
 static void leave_driving(struct pp_server *s)
 {
     s->driving = 0;
-    if (s->waiting) {
+    if (s->waiting)
         pthread_cond_broadcast(&s->changed);
-        return;
-    }
-    if (s->unfinished == 0 || !s->background_asleep) return;
-    ppi_doorbell_listen(s->workspace.bell, PPI_LISTENER_BACKGROUND);
-    if (ppi_agent_has_news(&s->agent) || s->outbox_count) ppi_doorbell_ring(s->workspace.bell);
+    else if (s->unfinished)
+        ppi_background_heed(s);
 }
 
 static void wait_changed(struct pp_server *s, uint64_t deadline_ns)
@@ -280,40 +283,48 @@ void ppi_server_kick(struct pp_server *s)
 
 /* ---- the background thread */
 
+/* Drives until there is nothing to do, and goes to sleep: until it is rung, or its patience ends. */
+static uint64_t background_drive(struct pp_server *s, uint64_t *nap)
+{
+    s->driving = 1;
+    ppi_doorbell_silence(s->workspace.bell);
+    while (ppi_server_step(s)) *nap = 0;
+    s->driving = 0;
+    if (s->waiting) pthread_cond_broadcast(&s->changed);
+    uint64_t most = patience(s, ppi_now_ns(), nap);
+    return most < BACKGROUND_NAP_NS ? most : BACKGROUND_NAP_NS;
+}
+
+/* While the program keeps calling, whoever waits or submits does the work; this thread only looks now and then
+ * whether it still does, without taking the lock. */
 static void *background(void *arg)
 {
     struct pp_server *s = arg;
+    struct ppi_doorbell *bell = s->workspace.bell;
     uint64_t seen = 0, nap = 0;
     pthread_mutex_lock(&s->lock);
     while (!s->closing) {
-        int active = s->calls != seen;
-        seen = s->calls;
         uint64_t sleep_ns = BACKGROUND_NAP_NS;
-        if (!s->driving && !active && s->unfinished) {
-            s->driving = 1;
-            ppi_doorbell_silence(s->workspace.bell);
-            int moved = 0;
-            while (ppi_server_step(s)) moved++;
-            s->driving = 0;
-            if (s->waiting) pthread_cond_broadcast(&s->changed);
-            if (moved) nap = 0;
-            sleep_ns = patience(s, ppi_now_ns(), &nap);
-            if (sleep_ns > BACKGROUND_NAP_NS) sleep_ns = BACKGROUND_NAP_NS;
-        } else if (active && s->unfinished) {
-            sleep_ns = GRACE_NS; /* the program may be back at once: look again, then decide */
-        }
-        struct ppi_doorbell *bell = s->workspace.bell;
+        if (!s->driving && s->unfinished) sleep_ns = background_drive(s, &nap);
         uint32_t ticket = atomic_load(&bell->rings[PPI_LISTENER_BACKGROUND]);
-        if (!s->driving && s->unfinished && !active) {
+        if (!s->driving && s->unfinished) {
             ppi_doorbell_listen(bell, PPI_LISTENER_BACKGROUND);
-            if (ppi_agent_has_news(&s->agent)) continue;
+            if (ppi_agent_has_news(&s->agent) || s->outbox_count) continue;
         }
-        s->background_asleep = 1;
-        s->background_wakes_ns = ppi_now_ns() + sleep_ns;
+        s->background_deep = 1;
         pthread_mutex_unlock(&s->lock);
+        seen = s->calls;
         ppi_futex_wait(&bell->rings[PPI_LISTENER_BACKGROUND], ticket, sleep_ns);
+        for (;;) {
+            uint64_t calls = s->calls;
+            if (calls == seen) break;
+            seen = calls;
+            s->background_deep = 0;
+            ticket = atomic_load(&bell->rings[PPI_LISTENER_BACKGROUND]);
+            ppi_futex_wait(&bell->rings[PPI_LISTENER_BACKGROUND], ticket, GRACE_NS);
+        }
         pthread_mutex_lock(&s->lock);
-        s->background_asleep = 0;
+        s->background_deep = 0;
     }
     pthread_mutex_unlock(&s->lock);
     return NULL;

@@ -76,8 +76,9 @@ struct pp_server {
     size_t deferred_count, deferred_room;
 
     pthread_t background;
-    int background_runs, background_asleep;
-    uint64_t background_wakes_ns, calls;
+    int background_runs;
+    _Atomic int background_deep; /* it sleeps until it is rung, or for long; otherwise it looks again soon by itself */
+    _Atomic uint64_t calls; /* of the program into the library: tells the background thread who is at work */
 };
 
 /* The open server of this process, NULL when there is none. */
@@ -132,6 +133,8 @@ void ppi_server_wait_all_tasks(struct pp_server *s); /* with the lock held */
 /* Without the lock, after something was put into the outbox: sees that it leaves. */
 void ppi_server_kick(struct pp_server *s);
 int ppi_background_start(struct pp_server *s);
+/* With the lock held, by whoever leaves work behind: the background thread will see to it. */
+void ppi_background_heed(struct pp_server *s);
 void ppi_background_stop(struct pp_server *s);
 
 /* ranks.c: messages from and to other ranks */

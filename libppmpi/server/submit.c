@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define LOOK_EVERY 64
 #define COPY_UNLOCKED ((size_t)32 << 10) /* larger arguments are copied without the lock */
 
 /* Puts what differs from the server's defaults into the task. */
@@ -91,9 +92,11 @@ int ppi_server_submit(struct pp_server *s, pp_function fn, const void *args, siz
     s->unfinished++;
     s->bytes_in += bytes;
     out->id = ppi_task_id_of(task, index);
+    if (s->calls % LOOK_EVERY == 0) ppi_server_look(s); /* a program that only submits keeps its farm going */
     ppi_server_dispatch(s);
-    wakes = ppi_agent_flush(&s->agent, wake);
+    if (ppi_agent_flush_due(&s->agent)) wakes = ppi_agent_flush(&s->agent, wake);
     kick = s->outbox_count > 0;
+    if (s->unfinished == 1) ppi_background_heed(s);
 out:
     if (status != PP_OK) {
         if (offset) ppi_arena_free(&s->workspace.arena, offset, bytes);

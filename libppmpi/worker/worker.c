@@ -117,15 +117,15 @@ static int run(struct ppi_worker *worker, const struct ppi_job *job)
 {
     struct ppi_answers *answers = worker->answers;
     struct pp_task *task = &worker->task;
-    uint64_t started = worker->now_ns;
+    uint64_t started = ppi_now_ns();
     atomic_store_explicit(&answers->started_ns, started, memory_order_relaxed);
     ppi_task_begin(task, worker, job);
     pp_function function = find(worker, job->function);
     if (function) function(task);
     end_forked_child(worker);
-    worker->now_ns = ppi_now_ns();
+    uint64_t finished = ppi_now_ns();
 
-    int checked = ppi_collector_suspects(&worker->collector, worker->now_ns - started), printed = 0;
+    int checked = ppi_collector_suspects(&worker->collector, finished - started), printed = 0;
     if (checked) {
         ppi_collector_flush();
         ppi_output_lock(&answers->output_lock);
@@ -134,7 +134,7 @@ static int run(struct ppi_worker *worker, const struct ppi_job *job)
     struct ppi_outcome *outcome = ppi_channel_outcome(answers);
     fill_outcome(worker, outcome, printed > 0);
     outcome->started_ns = started;
-    outcome->finished_ns = worker->now_ns;
+    outcome->finished_ns = finished;
     if (checked) outcome->flags |= PPI_OUTCOME_CHECKED;
     if (printed < 0) outcome->flags |= PPI_OUTCOME_LAST;
     ppi_task_end(task);
@@ -176,13 +176,11 @@ static void wait_for_work(struct ppi_worker *worker)
 
 void ppi_worker_run(struct ppi_worker *worker)
 {
-    worker->now_ns = ppi_now_ns();
     for (;;) {
         int ran = ppi_worker_step(worker);
         if (ran < 0) return;
         if (ran) continue;
         if (atomic_load(&worker->requests->stop)) return;
         wait_for_work(worker);
-        worker->now_ns = ppi_now_ns();
     }
 }

@@ -38,7 +38,6 @@ struct ppi_worker {
     char *alive; /* a page that a forked child finds wiped, or NULL */
     struct ppi_collector collector;
     pp_function *functions; /* found so far, by index */
-    uint64_t now_ns;
 
     /* Small results are written into a page-guarded private buffer and copied: a task that runs past its end meets
      * the guard, not the results of others. Large ones are in the segment, each between guards, read-only once done. */
