@@ -31,6 +31,7 @@ static void release(struct ppi_agent *agent)
     free(agent->idle);
     free(agent->dirty);
     free(agent->pending.jobs);
+    for (int i = 0; i < 2; i++) free(agent->drained[i].text);
 }
 
 static int starting(const struct ppi_agent *agent)
@@ -226,4 +227,21 @@ int ppi_agent_find_running(const struct ppi_agent *agent, uint64_t id, long *pid
         return agent->config.first_number + i;
     }
     return -1;
+}
+
+void ppi_agent_tell_running(struct ppi_agent *agent, uint64_t now_ns, uint64_t least_ns,
+                            void (*tell)(void *ctx, const struct ppi_running *running), void *ctx)
+{
+    for (int i = 0; agent->busy && i < agent->slot_count; i++) {
+        struct ppi_slot *slot = &agent->slots[i];
+        if (!slot->segment || ppi_channel_load(&slot->channel) == 0) continue;
+        const struct ppi_job *job = ppi_channel_running(&slot->channel);
+        uint64_t started = atomic_load(&slot->channel.answers->started_ns);
+        if (!job || !started || now_ns < started + least_ns) continue;
+        if (job->id == slot->told_id && job->attempt == slot->told_attempt) continue;
+        slot->told_id = job->id;
+        slot->told_attempt = job->attempt;
+        struct ppi_running running = {job->id, started, job->attempt, agent->config.first_number + i, slot->pid};
+        tell(ctx, &running);
+    }
 }

@@ -59,6 +59,8 @@ struct ppi_slot {
     int distrusted;             /* wrote nonsense into its channel: nothing more is read from it */
     int failures;               /* starts in a row that came to nothing */
     uint64_t retry_ns;          /* when to start again */
+    uint64_t told_id;           /* the job that ppi_agent_tell_running told of last */
+    uint16_t told_attempt;
     int dirty, idle;            /* in agent->dirty, in agent->idle */
 };
 
@@ -91,6 +93,10 @@ struct ppi_agent {
         size_t first, count, room;
     } pending;
 
+    struct { /* what was read from a worker's pipe */
+        char *text;
+        size_t bytes, room;
+    } drained[2];
     uint64_t next_drain_ns; /* when running tasks are next asked for output */
 };
 
@@ -134,6 +140,16 @@ int ppi_agent_define(struct ppi_agent *agent, uint32_t index, const struct ppi_f
 
 /* The number of the worker that runs the job now, -1 when none does. */
 int ppi_agent_find_running(const struct ppi_agent *agent, uint64_t id, long *pid, uint64_t *started_ns);
+
+/* Tells once of each job that has run for at least so long. */
+struct ppi_running {
+    uint64_t id, started_ns;
+    uint16_t attempt;
+    int worker;
+    long pid;
+};
+void ppi_agent_tell_running(struct ppi_agent *agent, uint64_t now_ns, uint64_t least_ns,
+                            void (*tell)(void *ctx, const struct ppi_running *running), void *ctx);
 
 void ppi_agent_return_loan(struct ppi_agent *agent, struct ppi_loan *loan);
 

@@ -119,10 +119,6 @@ void ppi_collect_text(struct ppi_agent *agent, int index, int end_line)
     struct ppi_slot *slot = &agent->slots[index];
     if (!slot->segment || slot->read_fd[0] < 0) return;
     _Atomic uint32_t *lock = &slot->channel.answers->output_lock;
-    static _Thread_local struct {
-        char *text;
-        size_t bytes, room;
-    } got[2];
     /* After the worker's end the lock may be held by the dead. */
     if (!end_line) {
         if (ppi_channel_load(&slot->channel) == 0 || !ppi_output_try_lock(lock)) return;
@@ -133,16 +129,16 @@ void ppi_collect_text(struct ppi_agent *agent, int index, int end_line)
         }
     }
     for (int i = 0; i < 2; i++) {
-        got[i].bytes = 0;
-        ppi_output_drain(slot->read_fd[i], &got[i].text, &got[i].bytes, &got[i].room, end_line ? SIZE_MAX : DRAIN_MOST);
+        agent->drained[i].bytes = 0;
+        ppi_output_drain(slot->read_fd[i], &agent->drained[i].text, &agent->drained[i].bytes, &agent->drained[i].room, end_line ? SIZE_MAX : DRAIN_MOST);
     }
     if (!end_line) ppi_output_unlock(lock);
     for (int i = 0; i < 2; i++) {
-        ppi_lines_add(&slot->lines[i], got[i].text, got[i].bytes, i, agent->events.output, agent->events.ctx);
+        ppi_lines_add(&slot->lines[i], agent->drained[i].text, agent->drained[i].bytes, i, agent->events.output, agent->events.ctx);
         if (end_line) ppi_lines_end(&slot->lines[i], i, agent->events.output, agent->events.ctx);
-        if (got[i].room > DRAIN_MOST) {
-            free(got[i].text);
-            memset(&got[i], 0, sizeof got[i]);
+        if (agent->drained[i].room > DRAIN_MOST) {
+            free(agent->drained[i].text);
+            memset(&agent->drained[i], 0, sizeof agent->drained[i]);
         }
     }
 }

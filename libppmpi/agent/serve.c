@@ -18,7 +18,9 @@
 #define NAP_BUSY_NS 50000ull
 #define NAP_MOST_NS 1000000ull   /* … doubled up to this; */
 #define NAP_RUNG_NS 10000000ull  /* … and when it can ring, in case a ring was lost */
-#define SEND_FROM ((size_t)256 << 10)
+#define SEND_FROM ((size_t)32 << 10) /* bytes that do not wait for company */
+#define COMPANY_NS 20000ull
+#define TELL_NS 1000000ull /* the server is told of jobs that run for longer */
 
 struct serving {
     struct ppi_transport *transport;
@@ -29,6 +31,7 @@ struct serving {
     int welcomed, open, stopping, status;
     struct ppi_doorbell *server_bell;
     struct ppi_wire_writer out;
+    uint64_t out_since_ns; /* when the first of it was put there */
     struct ppi_loan_stream *loans; /* to be streamed after the message */
     struct ppi_loan_stream **loans_end;
 };
@@ -86,6 +89,16 @@ static void on_finished(void *ctx, const struct ppi_job *job, struct ppi_result 
         post(s, PPI_WIRE_RESULT, 0, &w, r->data, r->bytes);
     }
     if (job->flags & PPI_JOB_BLOCK) ppi_arena_free(&s->workspace->arena, job->args.offset, job->bytes);
+}
+
+static void on_running(void *ctx, const struct ppi_running *running)
+{
+    struct ppi_wire_started w = {.id = running->id,
+                                 .age_ns = ppi_now_ns() - running->started_ns,
+                                 .pid = running->pid,
+                                 .worker = running->worker,
+                                 .attempt = running->attempt};
+    post(ctx, PPI_WIRE_STARTED, 0, &w, NULL, 0);
 }
 
 static void on_output(void *ctx, int stream, const char *text, size_t bytes)
@@ -255,11 +268,18 @@ static int step(struct serving *s)
         int n = ppi_agent_flush(&s->agent, wake);
         for (int i = 0; i < n; i++) ppi_futex_wake(wake[i], 1);
     }
-    if (s->out.bytes || s->loans) {
-        flush(s);
-        moved++;
+    if (s->out.bytes == 0 && !s->loans) {
+        s->out_since_ns = 0;
+        return moved;
     }
-    return moved;
+    /* What finishes together returns together: a message waits while more comes in, but not for long. */
+    uint64_t now = ppi_now_ns();
+    if (s->out_since_ns == 0) s->out_since_ns = now;
+    if (!moved || s->out.bytes >= SEND_FROM || now - s->out_since_ns >= COMPANY_NS) {
+        flush(s);
+        s->out_since_ns = 0;
+    }
+    return 1;
 }
 
 static void say_hello(struct serving *s)
@@ -267,8 +287,10 @@ static void say_hello(struct serving *s)
     struct ppi_wire_hello h = {.pid = getpid(),
                                .bell_nonce = ppi_bell_nonce(s->workspace),
                                .bell_fd = s->workspace->bell_segment.fd,
-                               .cores = s->topology->cores,
-                               .limit = s->topology->limit};
+                               .cores = ppi_topology_cores_in(&s->topology->online),
+                               .allowed_cores = s->topology->allowed_cores,
+                               .limit = s->topology->limit,
+                               .quota = (int32_t)s->topology->quota};
     gethostname(h.host, sizeof h.host - 1);
     memcpy(h.allowed, &s->topology->allowed, sizeof h.allowed);
     memcpy(h.online, &s->topology->online, sizeof h.online);
@@ -278,6 +300,8 @@ static void say_hello(struct serving *s)
 static void sleep_until_rung(struct serving *s, uint64_t *nap)
 {
     struct ppi_doorbell *bell = s->workspace->bell;
+    if (s->open) ppi_agent_tell_running(&s->agent, ppi_now_ns(), TELL_NS, on_running, s);
+    if (s->out.bytes) flush(s);
     uint32_t ticket = ppi_doorbell_listen(bell, PPI_LISTENER_WAITER);
     uint64_t most = s->server_bell ? NAP_RUNG_NS : NAP_MOST_NS;
     *nap = *nap ? 2 * *nap : s->server_bell ? NAP_MOST_NS : NAP_FIRST_NS;

@@ -1,5 +1,6 @@
 /* Opening and closing, what is told of the farm. */
 #include "api/abort.h"
+#include "api/adopt.h"
 #include "api/check.h"
 
 #include "agent/serve.h"
@@ -171,6 +172,15 @@ pp_server *pp_server_open(int *argc, char ***argv, const pp_options *options)
     return ppi_server;
 }
 
+void ppi_server_adopt(pp_server *server)
+{
+    opener = getpid();
+    why_not_open[0] = '\0';
+    opened_before = 1;
+    ppi_role_set(PPI_ROLE_SERVER);
+    ppi_server = server;
+}
+
 int pp_server_close(pp_server *server)
 {
     int status = ppi_check_server(server, "pp_server_close");
@@ -192,8 +202,7 @@ void ppi_abort_job(const char *message)
     fflush(stdout);
     fprintf(stderr, "ppmpi: %s\n", message);
     fflush(stderr);
-    if (ppi_server && ppi_server->transport && opener == getpid())
-        ppi_server->transport->ops->abort(ppi_server->transport, 1);
+    if (ppi_server && ppi_server->mpi && !forked_child) ppi_server->mpi->ops->abort(ppi_server->mpi, 1);
     _exit(1); /* the workers end with us */
 }
 

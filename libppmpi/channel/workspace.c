@@ -35,6 +35,7 @@ int ppi_workspace_create(struct ppi_workspace *out, uint64_t arena_bytes)
         ppi_segment_destroy(&w.bell_segment);
         return status;
     }
+    ppi_segment_close_fd(&w.segment); /* forked workers inherit the mapping */
     w.bell = (struct ppi_doorbell *)(void *)w.bell_segment.base;
     if (getrandom(&w.bell->nonce, sizeof w.bell->nonce, GRND_NONBLOCK) < 0) w.bell->nonce = (uintptr_t)&w ^ (uint64_t)getpid();
     w.board = (struct ppi_board *)(void *)w.segment.base;

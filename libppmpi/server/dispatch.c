@@ -48,6 +48,7 @@ static void send_function(struct pp_server *s, int rank, uint32_t number)
 static void give_there(struct pp_server *s, int rank, uint32_t index, struct ppi_task *t)
 {
     send_function(s, rank, t->function);
+    if (s->scheduler.agents[rank].given <= (uint64_t)s->ranks[rank].workers) s->outbox_urgent = 1; /* for an idle worker */
     struct ppi_wire_task w = {.id = ppi_task_id_of(t, index),
                               .number = t->number,
                               .timeout_ns = timeout_of(s, t),
@@ -95,7 +96,13 @@ void ppi_server_dispatch(struct pp_server *s)
 int ppi_server_find_running(struct pp_server *s, const struct ppi_task *t, uint32_t index, int *worker, long *pid,
                             uint64_t *started_ns)
 {
-    if (t->agent != 0) return t->state == PPI_TASK_RUNNING;
+    if (t->agent != 0) {
+        if (t->state != PPI_TASK_RUNNING || !t->extra) return 0;
+        *worker = (int)t->worker;
+        *pid = t->extra->pid;
+        *started_ns = t->extra->started_ns;
+        return 1;
+    }
     int slot = ppi_agent_find_running(&s->agent, ppi_task_id_of(t, index), pid, started_ns);
     if (slot < 0) return 0;
     *worker = slot;

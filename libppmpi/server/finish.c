@@ -167,6 +167,18 @@ void ppi_server_outcome(struct pp_server *s, int rank, uint64_t id, uint16_t att
         complete(s, index);
 }
 
+void ppi_server_started(struct pp_server *s, int rank, const struct ppi_wire_started *w, uint64_t now_ns)
+{
+    uint32_t index;
+    struct ppi_task *t = ppi_store_find(&s->store, w->id, &index);
+    if (!t || t->agent != (uint32_t)rank || t->attempts != w->attempt) return; /* late */
+    struct ppi_task_extra *extra = ppi_server_extra(s, t);
+    if (!extra || !ppi_task_apply(t, PPI_EVENT_START)) return;
+    extra->started_ns = now_ns - (w->age_ns < now_ns ? w->age_ns : 0);
+    extra->pid = (long)w->pid;
+    t->worker = (uint32_t)w->worker & 0xffffff;
+}
+
 void ppi_server_output(void *ctx, int stream, const char *text, size_t bytes)
 {
     struct pp_server *s = ctx;

@@ -51,8 +51,10 @@ static void describe_this_rank(struct pp_server *s)
 {
     struct ppi_rank *r = &s->ranks[0];
     gethostname(r->host, sizeof r->host - 1);
-    r->cores = s->topology.cores;
+    r->cores = ppi_topology_cores_in(&s->topology.online);
+    r->allowed_cores = s->topology.allowed_cores;
     r->limit = s->topology.limit;
+    r->quota = (int)s->topology.quota;
     r->allowed = s->topology.allowed;
     r->online = s->topology.online;
 }
@@ -86,7 +88,9 @@ int ppi_server_create(struct pp_server **out, const struct ppi_server_setup *set
     s->options = setup->options;
     s->topology = setup->topology;
     s->workspace = setup->workspace;
-    s->transport = setup->transport;
+    setup->pool->workspace = &s->workspace; /* the setup need not outlive this call */
+    s->mpi = setup->transport;
+    s->transport = s->mpi && s->mpi->size > 1 ? s->mpi : NULL;
     s->rank_count = s->transport ? s->transport->size : 1;
     s->opened_ns = ppi_now_ns();
     s->streams_end = &s->streams;
@@ -153,6 +157,6 @@ void ppi_server_destroy(struct pp_server *s, int cancel)
     ppi_agent_close(&s->agent, cancel ? 0 : CLOSE_GRACE_S);
     pthread_mutex_unlock(&s->lock);
     print_rest(s);
-    if (s->transport) s->transport->ops->close(s->transport);
+    if (s->mpi) s->mpi->ops->close(s->mpi);
     release(s);
 }

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/futex.h"
+#include "base/log.h"
 #include "base/status.h"
 
 #include <errno.h>
@@ -10,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #define SPIN_NS 100000ull            /* a wait that long is cheaper to sleep than to spin */
 #define RELAX 16                     /* pauses between two looks */
@@ -19,15 +21,21 @@
 #define NAP_IDLE_NS 10000000ull      /* … and this otherwise */
 #define BACKGROUND_NAP_NS 50000000ull
 #define GRACE_NS 100000ull           /* so long after its last call the program counts as being inside the library */
-#define OUTBOX_FULL 16384            /* bytes for other ranks that do not wait for company */
 
 static void write_output(struct ppi_text text[2])
 {
     for (int i = 0; i < 2; i++) {
         if (text[i].bytes == 0) continue;
         FILE *stream = i == 0 ? stdout : stderr;
-        fwrite(text[i].text, 1, text[i].bytes, stream);
-        fflush(stream);
+        /* Through the stream, so that it keeps its place among what the program prints; but never wait for a thread that
+         * has locked the stream, and perhaps waits for us. */
+        if (ftrylockfile(stream) == 0) {
+            fwrite(text[i].text, 1, text[i].bytes, stream);
+            fflush(stream);
+            funlockfile(stream);
+        } else if (write(fileno(stream), text[i].text, text[i].bytes) < 0) {
+            ppi_log(PP_LOG_WARNING, "output of tasks could not be written");
+        }
     }
 }
 
@@ -105,6 +113,7 @@ static struct posted *take_outbox(struct pp_server *s, int *count)
     *count = s->outbox_count;
     s->outbox_count = 0;
     s->outbox_bytes = 0;
+    s->outbox_urgent = 0;
     return posts;
 }
 

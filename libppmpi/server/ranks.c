@@ -91,7 +91,9 @@ static void hello(struct pp_server *s, int rank, const struct ppi_wire_hello *h)
     struct ppi_rank *r = &s->ranks[rank];
     memcpy(r->host, h->host, sizeof r->host);
     r->cores = h->cores;
+    r->allowed_cores = h->allowed_cores;
     r->limit = h->limit;
+    r->quota = h->quota;
     memcpy(&r->allowed, h->allowed, sizeof r->allowed);
     memcpy(&r->online, h->online, sizeof r->online);
     if (strcmp(r->host, s->ranks[0].host) == 0) r->bell = ppi_bell_open((long)h->pid, h->bell_fd, h->bell_nonce);
@@ -117,6 +119,7 @@ void ppi_ranks_message(struct pp_server *s, int rank, const char *message, size_
                 ppi_error(record.as.READY.status, "rank %d on %s: %.*s", rank, r->host, (int)record.bytes,
                           (const char *)record.data);
             break;
+        case PPI_WIRE_STARTED: ppi_server_started(s, rank, &record.as.STARTED, now); break;
         case PPI_WIRE_RESULT:
             if (record.flags & PPI_WIRE_STREAMED)
                 begin_stream(s, rank, &record.as.RESULT);
@@ -162,16 +165,34 @@ static void share_out_workers(struct pp_server *s)
 {
     for (int i = 0; i < s->rank_count; i++) {
         struct ppi_rank *a = &s->ranks[i];
-        int alone = 1;
+        a->alone = 1;
         a->node = i;
         for (int k = s->rank_count - 1; k >= 0; k--) {
             const struct ppi_rank *b = &s->ranks[k];
             if (k == i || strcmp(a->host, b->host) != 0) continue;
             if (k < i) a->node = k;
-            if (ppi_cpus_overlap(&a->allowed, &b->allowed)) alone = 0;
+            if (ppi_cpus_overlap(&a->allowed, &b->allowed)) a->alone = 0;
         }
-        a->workers = s->options.workers ? s->options.workers : alone ? a->limit / s->options.cores_per_worker : 1;
+        a->workers = s->options.workers ? s->options.workers : a->alone ? a->limit / s->options.cores_per_worker : 1;
         if (a->workers < 1) a->workers = 1;
+    }
+}
+
+/* A quota is granted to all ranks of a node together. */
+static void cap_by_quota(struct pp_server *s)
+{
+    if (s->options.workers) return;
+    for (int i = 0; i < s->rank_count; i++) {
+        if (s->ranks[i].node != i || !s->ranks[i].quota) continue;
+        int sum = 0, quota = s->ranks[i].quota;
+        for (int k = i; k < s->rank_count; k++)
+            if (s->ranks[k].node == i) sum += s->ranks[k].workers;
+        for (int k = i; k < s->rank_count && sum > quota; k++) {
+            struct ppi_rank *r = &s->ranks[k];
+            if (r->node != i) continue;
+            int fewer = r->workers * quota / sum;
+            r->workers = fewer > 1 ? fewer : 1;
+        }
     }
 }
 
@@ -180,13 +201,12 @@ static void warn_of_unused_cores(const struct pp_server *s)
     if (s->options.workers || s->options.cores_per_worker > 1) return;
     for (int i = 0; i < s->rank_count; i++) {
         if (s->ranks[i].node != i) continue;
-        int workers = 0, ranks = 0, cores = ppi_topology_cores_in(&s->ranks[i].online);
-        if (strcmp(s->ranks[i].host, s->ranks[0].host) != 0) cores = s->ranks[i].cores;
+        int workers = 0, ranks = 0, cores = s->ranks[i].cores;
         for (int k = i; k < s->rank_count; k++)
             if (s->ranks[k].node == i) workers += s->ranks[k].workers, ranks++;
-        if (workers >= cores || s->ranks[i].limit < ppi_cpus_count(&s->ranks[i].allowed)) continue;
+        if (workers >= cores || s->ranks[i].limit < s->ranks[i].allowed_cores) continue;
         ppi_log(PP_LOG_WARNING,
-                "only %d of the %d cores of %s are used: the launcher bound or placed %d rank%s there that way; "
+                "%d of the %d cores of %s run workers: the launcher bound or placed %d rank%s there that way; "
                 "one rank per node without binding uses all (mpirun --map-by ppr:1:node --bind-to none, srun --ntasks-per-node=1), "
                 "or set PPMPI_WORKERS",
                 workers, cores, s->ranks[i].host, ranks, ranks == 1 ? "" : "s");
@@ -202,6 +222,7 @@ int ppi_ranks_handshake(struct pp_server *s)
                 return ppi_error(PP_ERR_LOST, "rank %d has not come to pp_server_open: every rank must call it", i);
     }
     share_out_workers(s);
+    cap_by_quota(s);
     warn_of_unused_cores(s);
     int first = 0;
     for (int i = 0; i < s->rank_count; i++) {

@@ -19,7 +19,9 @@
 struct ppi_rank { /* what the server knows of a rank, rank 0 included */
     char host[256];
     int node; /* lowest rank on the same node */
-    int workers, first_number, cores, limit;
+    int workers, first_number;
+    int cores, allowed_cores, limit, quota; /* as in ppi_wire_hello */
+    int alone; /* shares its cores with no other rank */
     struct ppi_cpus allowed, online;
     uint64_t jobs, job_time_ns;
     /* ranks other than 0: */
@@ -56,7 +58,8 @@ struct pp_server {
     struct ppi_topology topology;
     struct ppi_workspace workspace;
     struct ppi_agent agent; /* rank 0's */
-    struct ppi_transport *transport; /* NULL when there is one rank */
+    struct ppi_transport *transport; /* NULL when there is one rank: then nothing is to be moved */
+    struct ppi_transport *mpi;       /* to be closed at the end, NULL when MPI was not initialised */
     struct ppi_rank *ranks;
     int rank_count, unringable; /* unringable: ranks that have no doorbell for us, or we none for them */
 
@@ -68,6 +71,7 @@ struct pp_server {
     uint64_t done, failed, cancelled, retried, bytes_in, bytes_out;
 
     int *outbox, outbox_count; /* ranks that there are messages for */
+    int outbox_urgent;         /* one is for an idle worker */
     size_t outbox_bytes;
     struct ppi_outgoing_stream *streams, **streams_end; /* to be begun */
 
@@ -109,6 +113,7 @@ const struct ppi_function_ref *ppi_functions_ref(const struct ppi_function_table
 
 /* finish.c: the way back. All with the lock held. */
 void ppi_server_outcome(struct pp_server *s, int rank, uint64_t id, uint16_t attempt, struct ppi_result *result);
+void ppi_server_started(struct pp_server *s, int rank, const struct ppi_wire_started *w, uint64_t now_ns);
 void ppi_server_output(void *s, int stream, const char *text, size_t bytes);
 void ppi_server_job_finished(void *s, const struct ppi_job *job, struct ppi_result *result);
 void ppi_server_complete_deferred(struct pp_server *s);

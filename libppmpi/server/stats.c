@@ -26,7 +26,6 @@ int ppi_server_nodes(struct pp_server *s, pp_node *nodes, int max)
         if (s->ranks[i].node != i) continue;
         if (count++ >= max) continue;
         pp_node *n = &nodes[count - 1];
-        struct ppi_cpus cpus = {{0}};
         memset(n, 0, sizeof *n);
         memcpy(n->host, s->ranks[i].host, sizeof n->host);
         n->first_rank = i;
@@ -34,10 +33,12 @@ int ppi_server_nodes(struct pp_server *s, pp_node *nodes, int max)
             if (s->ranks[k].node != i) continue;
             n->ranks++;
             n->workers += workers_of(s, k);
-            ppi_cpus_or(&cpus, &s->ranks[k].allowed);
+            /* Ranks that share cores share all of them, as launchers place them. */
+            if (s->ranks[k].alone)
+                n->cores += s->ranks[k].allowed_cores;
+            else if (n->cores < s->ranks[k].allowed_cores)
+                n->cores = s->ranks[k].allowed_cores;
         }
-        int here = s->ranks[i].node == s->ranks[0].node;
-        n->cores = here ? ppi_topology_cores_in(&cpus) : s->ranks[i].cores;
     }
     return count;
 }

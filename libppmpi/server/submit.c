@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LOOK_EVERY 64
+#define LOOK_EVERY 64     /* submissions */
+#define KICK_BYTES 4096   /* so much for other ranks is sent at once; less waits for company */
 #define COPY_UNLOCKED ((size_t)32 << 10) /* larger arguments are copied without the lock */
 
 /* Puts what differs from the server's defaults into the task. */
@@ -95,8 +96,8 @@ int ppi_server_submit(struct pp_server *s, pp_function fn, const void *args, siz
     if (s->calls % LOOK_EVERY == 0) ppi_server_look(s); /* a program that only submits keeps its farm going */
     ppi_server_dispatch(s);
     if (ppi_agent_flush_due(&s->agent)) wakes = ppi_agent_flush(&s->agent, wake);
-    kick = s->outbox_count > 0;
-    if (s->unfinished == 1) ppi_background_heed(s);
+    kick = s->outbox_urgent || s->outbox_bytes >= KICK_BYTES;
+    if (s->unfinished == 1 || (s->outbox_count && !kick)) ppi_background_heed(s);
 out:
     if (status != PP_OK) {
         if (offset) ppi_arena_free(&s->workspace.arena, offset, bytes);

@@ -29,6 +29,8 @@ struct ppi_task_extra {
     uint64_t timeout_ns;
     int retries, priority;
     int code, signal;
+    uint64_t started_ns; /* of a task that another rank has told to run: since when, on our clock, */
+    long pid;            /* … and in which process */
     char *message;
     struct ppi_watcher *watchers;
     struct ppi_outgoing_stream *stream; /* its arguments are on their way to another rank */

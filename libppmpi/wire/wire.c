@@ -88,7 +88,8 @@ static int sane(const struct ppi_wire_record *r)
     int streamed = (r->flags & PPI_WIRE_STREAMED) != 0;
     if (streamed && (r->bytes != 0 || (r->kind != PPI_WIRE_TASK && r->kind != PPI_WIRE_RESULT))) return 0;
     switch (r->kind) {
-    case PPI_WIRE_HELLO: return text_ends(r->as.HELLO.host, sizeof r->as.HELLO.host) && r->as.HELLO.limit >= 1;
+    case PPI_WIRE_HELLO: return text_ends(r->as.HELLO.host, sizeof r->as.HELLO.host) && r->as.HELLO.limit >= 1 &&
+               r->as.HELLO.quota >= 0;
     case PPI_WIRE_WELCOME:
         return r->as.WELCOME.workers >= 1 && r->as.WELCOME.first_number >= 0 && r->as.WELCOME.cores_per_worker >= 1;
     case PPI_WIRE_READY: return r->as.READY.status <= 0 && r->as.READY.workers >= 0;
@@ -98,6 +99,7 @@ static int sane(const struct ppi_wire_record *r)
     case PPI_WIRE_TASK: return streamed ? r->as.TASK.bytes > 0 : r->as.TASK.bytes == r->bytes;
     case PPI_WIRE_RESULT:
         return (streamed ? r->as.RESULT.bytes > 0 : r->as.RESULT.bytes == r->bytes) && r->as.RESULT.status <= 0;
+    case PPI_WIRE_STARTED: return r->as.STARTED.worker >= 0;
     case PPI_WIRE_OUTPUT: return r->as.OUTPUT.stream == 0 || r->as.OUTPUT.stream == 1;
     case PPI_WIRE_STOP:
     case PPI_WIRE_BYE: return 1;

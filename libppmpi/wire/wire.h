@@ -21,6 +21,7 @@
     X(READY, ppi_wire_ready)       \
     X(FUNCTION, ppi_wire_function) \
     X(TASK, ppi_wire_task)         \
+    X(STARTED, ppi_wire_started)   \
     X(RESULT, ppi_wire_result)     \
     X(OUTPUT, ppi_wire_output)     \
     X(STOP, ppi_wire_stop)         \
@@ -42,8 +43,9 @@ struct ppi_wire_hello {
     int64_t pid;
     uint64_t bell_nonce; /* of the doorbell that /proc/PID/fd/bell_fd opens */
     int32_t bell_fd;
-    int32_t cores, limit; /* cores of the machine; workers by the rule */
-    int32_t reserved;
+    int32_t cores, limit; /* cores behind `online`; workers by the rule */
+    int32_t quota;        /* CPUs that cgroups grant to all of the node's ranks together, rounded down; 0 = no limit */
+    int32_t allowed_cores, reserved; /* cores behind `allowed` */
     uint64_t allowed[64], online[64]; /* processing units; see topology/ */
 };
 
@@ -72,6 +74,14 @@ struct ppi_wire_function {
 struct ppi_wire_task {
     uint64_t id, number, timeout_ns, bytes;
     uint32_t function;
+    uint16_t attempt, reserved;
+};
+
+/* agent → server, of tasks that run for long: where, and since when */
+struct ppi_wire_started {
+    uint64_t id, age_ns;
+    int64_t pid;
+    int32_t worker;
     uint16_t attempt, reserved;
 };
 

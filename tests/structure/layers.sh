@@ -17,10 +17,10 @@ scheduler  base task
 channel    base
 output     base wire
 share      base wire
-worker     base channel function topology wire output share
+worker     base channel function topology launch wire output share
 transport  base wire
-agent      base wire transport worker topology function
-server     base wire task scheduler transport agent function share
+agent      base wire transport worker topology function channel output
+server     base wire task scheduler transport agent function channel share
 api        base wire function topology launch task scheduler channel output share worker transport agent server
 fortran
 launcher   launch topology
