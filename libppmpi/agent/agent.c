@@ -11,17 +11,21 @@
 #include <string.h>
 #include <unistd.h>
 
-#define DRAIN_PAUSE_NS 50000000ull /* how often running tasks are asked for output */
+#define DRAIN_PAUSE_NS 50000000ull /* how often running tasks are asked for output, */
+#define DRAIN_AGAIN_NS 500000ull   /* … and after one that fills its pipe: it waits for us */
+#define DRAIN_AGAIN_FROM ((size_t)32 << 10)
 #define START_PATIENCE_NS (30 * PPI_NS_PER_S)
 
-static int allocate(struct ppi_agent *agent, int workers)
+static int allocate(struct ppi_agent *agent)
 {
-    agent->slots = calloc((size_t)workers, sizeof *agent->slots);
-    agent->cpus = calloc((size_t)workers, sizeof *agent->cpus);
-    agent->idle = calloc((size_t)workers, sizeof *agent->idle);
-    agent->dirty = calloc((size_t)workers, sizeof *agent->dirty);
-    if (agent->slots && agent->cpus && agent->idle && agent->dirty) return PP_OK;
-    return ppi_error(PP_ERR_NOMEM, "no memory for %d workers", workers);
+    /* For as many as there can ever be; memory is taken as it is touched. */
+    agent->slots = calloc(PPI_WORKERS_MAX, sizeof *agent->slots);
+    agent->cpus = calloc(PPI_WORKERS_MAX, sizeof *agent->cpus);
+    agent->idle = calloc(PPI_WORKERS_MAX, sizeof *agent->idle);
+    agent->dirty = calloc(PPI_WORKERS_MAX, sizeof *agent->dirty);
+    agent->to_wake = calloc(PPI_WORKERS_MAX, sizeof *agent->to_wake);
+    if (agent->slots && agent->cpus && agent->idle && agent->dirty && agent->to_wake) return PP_OK;
+    return ppi_error(PP_ERR_NOMEM, "no memory for the workers of a rank");
 }
 
 static void release(struct ppi_agent *agent)
@@ -30,6 +34,7 @@ static void release(struct ppi_agent *agent)
     free(agent->cpus);
     free(agent->idle);
     free(agent->dirty);
+    free(agent->to_wake);
     free(agent->pending.jobs);
     for (int i = 0; i < 2; i++) free(agent->drained[i].text);
 }
@@ -55,7 +60,7 @@ int ppi_agent_open(struct ppi_agent *agent, struct ppi_workspace *workspace, str
     agent->events = *events;
     agent->depth = 2;
     gethostname(agent->host, sizeof agent->host - 1);
-    int status = allocate(agent, config->workers);
+    int status = allocate(agent);
     if (status == PP_OK)
         status = ppi_topology_place(config->topology, config->workers, config->cores_per_worker, agent->cpus);
     if (status != PP_OK) {
@@ -63,7 +68,7 @@ int ppi_agent_open(struct ppi_agent *agent, struct ppi_workspace *workspace, str
         release(agent);
         return status;
     }
-    agent->slot_count = config->workers;
+    agent->slot_count = agent->target = config->workers;
     ppi_place_spin(agent);
     for (int i = 0; i < agent->slot_count; i++) {
         agent->slots[i].read_fd[0] = agent->slots[i].read_fd[1] = -1;
@@ -97,6 +102,7 @@ static int jobs_running(const struct ppi_agent *agent)
 
 void ppi_agent_close(struct ppi_agent *agent, double grace_s)
 {
+    agent->closing = 1;
     for (int i = 0; i < agent->slot_count; i++) ppi_slot_retire(agent, i);
     uint64_t deadline = ppi_deadline_ns(grace_s);
     while (jobs_running(agent) && ppi_now_ns() < deadline) {
@@ -124,12 +130,12 @@ void ppi_agent_close(struct ppi_agent *agent, double grace_s)
     agent->slot_count = 0;
 }
 
-int ppi_agent_define(struct ppi_agent *agent, uint32_t index, const struct ppi_function_ref *ref)
+int ppi_agent_define(struct ppi_workspace *workspace, uint32_t index, const struct ppi_function_ref *ref)
 {
     _Static_assert(sizeof(struct ppi_function_ref) <= PPI_FUNCTION_BYTES, "entry of the function table");
     if (index >= PPI_FUNCTIONS_MAX)
         return ppi_error(PP_ERR_LIMIT, "more than %d different functions", PPI_FUNCTIONS_MAX);
-    memcpy(agent->workspace->functions + (size_t)index * PPI_FUNCTION_BYTES, ref, sizeof *ref);
+    memcpy(workspace->functions + (size_t)index * PPI_FUNCTION_BYTES, ref, sizeof *ref);
     return PP_OK;
 }
 
@@ -171,8 +177,15 @@ int ppi_agent_poll(struct ppi_agent *agent, uint64_t now_ns)
             if (agent->slots[i].segment && ppi_channel_load(&agent->slots[i].channel))
                 finished += ppi_collect_outcomes(agent, i);
     if (agent->busy && now_ns >= agent->next_drain_ns) {
-        for (int i = 0; i < agent->slot_count; i++) ppi_collect_text(agent, i, 0);
-        agent->next_drain_ns = now_ns + DRAIN_PAUSE_NS;
+        size_t most = 0;
+        for (int i = 0; i < agent->slot_count; i++) {
+            size_t got = ppi_collect_text(agent, i, 0);
+            if (got > most) most = got;
+        }
+        agent->drain_pause_ns = most >= DRAIN_AGAIN_FROM ? DRAIN_AGAIN_NS : 2 * agent->drain_pause_ns;
+        if (agent->drain_pause_ns < DRAIN_AGAIN_NS || agent->drain_pause_ns > DRAIN_PAUSE_NS)
+            agent->drain_pause_ns = DRAIN_PAUSE_NS;
+        agent->next_drain_ns = now_ns + agent->drain_pause_ns;
         agent->deaths_seen--; /* look at the socket now and then: a fork server that was killed rings no bell */
     }
     ppi_slot_reports(agent, now_ns);
@@ -224,7 +237,7 @@ int ppi_agent_find_running(const struct ppi_agent *agent, uint64_t id, long *pid
         if (!job || job->id != id) continue;
         *pid = slot->pid;
         *started_ns = atomic_load(&slot->channel.answers->started_ns);
-        return agent->config.first_number + i;
+        return ppi_agent_worker_number(agent, i);
     }
     return -1;
 }
@@ -241,7 +254,46 @@ void ppi_agent_tell_running(struct ppi_agent *agent, uint64_t now_ns, uint64_t l
         if (job->id == slot->told_id && job->attempt == slot->told_attempt) continue;
         slot->told_id = job->id;
         slot->told_attempt = job->attempt;
-        struct ppi_running running = {job->id, started, job->attempt, agent->config.first_number + i, slot->pid};
+        struct ppi_running running = {job->id, started, job->attempt, ppi_agent_worker_number(agent, i), slot->pid};
         tell(ctx, &running);
     }
+}
+
+int ppi_agent_resize(struct ppi_agent *agent, int workers)
+{
+    int status = ppi_topology_place(agent->config.topology, workers, agent->config.cores_per_worker, agent->cpus);
+    if (status != PP_OK) return status;
+    agent->target = workers;
+    for (int i = agent->slot_count - 1; i >= workers; i--) {
+        if (agent->slots[i].state != PPI_SLOT_STARTING && agent->slots[i].state != PPI_SLOT_READY) continue;
+        ppi_agent_publish(agent);
+        ppi_slot_retire(agent, i);
+        ppi_place_take_back(agent, i, UINT32_MAX);
+    }
+    for (int i = 0; i < workers && status == PP_OK; i++) {
+        if (i >= agent->slot_count) {
+            agent->slots[i].read_fd[0] = agent->slots[i].read_fd[1] = -1;
+            agent->slot_count = i + 1;
+        }
+        if (agent->slots[i].state == PPI_SLOT_EMPTY && !agent->slots[i].retry_ns) status = ppi_slot_start(agent, i);
+    }
+    ppi_place_pending(agent);
+    return status;
+}
+
+int ppi_agent_set_initializer(struct ppi_workspace *workspace, uint32_t function, const void *args, uint64_t bytes)
+{
+    struct ppi_job job = {.bytes = bytes, .function = function, .attempt = 1};
+    if (bytes > PPI_INLINE_BYTES) {
+        job.flags = PPI_JOB_BLOCK;
+        job.args.offset = ppi_arena_alloc(&workspace->arena, bytes);
+        if (!job.args.offset)
+            return ppi_error(PP_ERR_NOMEM, "no memory for %llu bytes of initializer_args", (unsigned long long)bytes);
+        memcpy(workspace->segment.base + job.args.offset, args, bytes);
+    } else if (bytes) {
+        memcpy(job.args.bytes_inline, args, bytes);
+    }
+    workspace->board->initializer = job;
+    workspace->board->has_initializer = 1;
+    return PP_OK;
 }

@@ -37,7 +37,8 @@ struct ppi_loan {
 
 struct ppi_agent_config {
     int workers, cores_per_worker;
-    int first_number; /* of this agent's workers in the farm */
+    int first_number; /* of this agent's workers in the farm, */
+    int extra_number; /* … and of those that are added later */
     int restart;      /* fresh process after so many jobs; 0 = never */
     int bind;         /* 1: each worker to its cores */
     const struct ppi_topology *topology;
@@ -49,7 +50,8 @@ struct ppi_slot {
     enum ppi_slot_state state;
     struct ppi_channel channel;
     struct ppi_worker_segment *segment;
-    long pid;
+    long pid;        /* 0 until it is reported as started */
+    uint32_t serial; /* of its start */
     int read_fd[2];
     struct ppi_lines lines[2];
     uint64_t jobs_done;         /* by this process */
@@ -61,7 +63,7 @@ struct ppi_slot {
     uint64_t retry_ns;          /* when to start again */
     uint64_t told_id;           /* the job that ppi_agent_tell_running told of last */
     uint16_t told_attempt;
-    int dirty, idle;            /* in agent->dirty, in agent->idle */
+    int dirty, idle, to_wake;   /* in the agent's lists of that name */
 };
 
 struct ppi_agent {
@@ -71,11 +73,14 @@ struct ppi_agent {
     struct ppi_agent_events events;
     char host[256];
     struct ppi_cpus *cpus; /* one set per worker */
-    struct ppi_slot *slots;
+    struct ppi_slot *slots; /* room for PPI_WORKERS_MAX */
     int slot_count;
+    int target; /* workers that there should be: slots 0 … target-1 */
     int alive;   /* slots that are starting or ready */
     int busy;    /* … with jobs in them */
-    int hopeless; /* no worker can be started: jobs fail */
+    int closing;  /* what ends is not replaced */
+    int hopeless; /* no worker can be had: jobs fail with this status, */
+    char why[512]; /* … and this message */
     int unbound; /* a worker could not be bound, and it was said */
     uint32_t deaths_seen;
 
@@ -85,6 +90,7 @@ struct ppi_agent {
     uint64_t timed;  /* jobs with a time-out that are here */
     int *idle, idle_count;   /* stack of slots without jobs: the last to become idle is still awake */
     int *dirty, dirty_count; /* slots with unpublished jobs */
+    int *to_wake, to_wake_count; /* slots whose worker slept when they were published */
     int unpublished, urgent; /* jobs that are written but not published; one of them is for an idle worker */
     int fill, fill_left;     /* the slot that is being filled, and how many more it gets in a row */
 
@@ -97,7 +103,7 @@ struct ppi_agent {
         char *text;
         size_t bytes, room;
     } drained[2];
-    uint64_t next_drain_ns; /* when running tasks are next asked for output */
+    uint64_t next_drain_ns, drain_pause_ns; /* when running tasks are next asked for output */
 };
 
 /* workspace and pool were made before MPI_Init; the pool becomes the agent's, the workspace stays the caller's. Starts the workers and waits until each has started or
@@ -107,6 +113,16 @@ int ppi_agent_open(struct ppi_agent *agent, struct ppi_workspace *workspace, str
 
 /* Stops the workers, those that still run a job after grace_s by force; hands on the output they left. */
 void ppi_agent_close(struct ppi_agent *agent, double grace_s);
+
+/* Makes it so many workers. Those that go end their job first, what waits for them runs elsewhere. */
+int ppi_agent_resize(struct ppi_agent *agent, int workers);
+
+/* The number in the farm of a slot's worker. */
+static inline int ppi_agent_worker_number(const struct ppi_agent *agent, int slot)
+{
+    return slot < agent->config.workers ? agent->config.first_number + slot
+                                        : agent->config.extra_number + slot - agent->config.workers;
+}
 
 /* How many more jobs keep the workers busy; more only wait. */
 long ppi_agent_room(const struct ppi_agent *agent);
@@ -136,10 +152,14 @@ uint64_t ppi_agent_patience_ns(const struct ppi_agent *agent, uint64_t now_ns);
 
 /* Describes a function to the workers. The index is the caller's. PP_ERR_LIMIT beyond the table. */
 struct ppi_function_ref;
-int ppi_agent_define(struct ppi_agent *agent, uint32_t index, const struct ppi_function_ref *ref);
+int ppi_agent_define(struct ppi_workspace *workspace, uint32_t index, const struct ppi_function_ref *ref);
 
 /* The number of the worker that runs the job now, -1 when none does. */
 int ppi_agent_find_running(const struct ppi_agent *agent, uint64_t id, long *pid, uint64_t *started_ns);
+
+/* Ends a job: one that waits is taken out, one that runs is killed with its worker. Its outcome, PP_ERR_CANCELLED, comes by
+ * `finished`, perhaps within this call. Unknown jobs (their outcome is on its way) are left alone. */
+void ppi_agent_cancel(struct ppi_agent *agent, uint64_t id, uint16_t attempt);
 
 /* Tells once of each job that has run for at least so long. */
 struct ppi_running {
@@ -150,6 +170,9 @@ struct ppi_running {
 };
 void ppi_agent_tell_running(struct ppi_agent *agent, uint64_t now_ns, uint64_t least_ns,
                             void (*tell)(void *ctx, const struct ppi_running *running), void *ctx);
+
+/* Before ppi_agent_open: what each worker runs first. PP_ERR_NOMEM. */
+int ppi_agent_set_initializer(struct ppi_workspace *workspace, uint32_t function, const void *args, uint64_t bytes);
 
 void ppi_agent_return_loan(struct ppi_agent *agent, struct ppi_loan *loan);
 
@@ -170,13 +193,15 @@ void ppi_slot_kill(struct ppi_agent *agent, int slot, int why, const struct ppi_
 void ppi_place_became_idle(struct ppi_agent *agent, int slot);
 void ppi_place_pending(struct ppi_agent *agent);
 void ppi_place_give_back(struct ppi_agent *agent, int slot, uint32_t first, uint32_t count);
+void ppi_place_take_back(struct ppi_agent *agent, int slot, uint32_t most); /* what was not begun → pending */
+void ppi_agent_publish(struct ppi_agent *agent);
 void ppi_place_balance(struct ppi_agent *agent, uint64_t now_ns);
 void ppi_place_measured(struct ppi_agent *agent, uint64_t duration_ns);
 void ppi_place_spin(struct ppi_agent *agent);
 
 /* collect.c */
 int ppi_collect_outcomes(struct ppi_agent *agent, int slot);
-void ppi_collect_text(struct ppi_agent *agent, int slot, int end_line);
-void ppi_collect_finish(struct ppi_agent *agent, int slot, const struct ppi_job *job, struct ppi_result *result);
+size_t ppi_collect_text(struct ppi_agent *agent, int slot, int end_line); /* bytes that there were */
+void ppi_collect_finish(struct ppi_agent *agent, const struct ppi_job *job, struct ppi_result *result);
 
 #endif

@@ -12,9 +12,8 @@
 #define LEND_FROM ((uint64_t)64 << 10) /* below, a copy is cheaper than keeping the block */
 #define DRAIN_MOST ((size_t)1 << 20)
 
-void ppi_collect_finish(struct ppi_agent *agent, int index, const struct ppi_job *job, struct ppi_result *result)
+void ppi_collect_finish(struct ppi_agent *agent, const struct ppi_job *job, struct ppi_result *result)
 {
-    (void)index;
     if (job->timeout_ns) agent->timed--;
     agent->events.finished(agent->events.ctx, job, result);
 }
@@ -54,7 +53,7 @@ static int collect(struct ppi_agent *agent, int index, struct ppi_outcome *o, co
     if (o->finished_ns < o->started_ns) o->finished_ns = o->started_ns;
     struct ppi_result result = {.status = o->status,
                                 .code = o->code,
-                                .worker = agent->config.first_number + index,
+                                .worker = ppi_agent_worker_number(agent, index),
                                 .pid = slot->pid,
                                 .started_ns = o->started_ns,
                                 .finished_ns = o->finished_ns,
@@ -70,12 +69,14 @@ static int collect(struct ppi_agent *agent, int index, struct ppi_outcome *o, co
             slot->segment->loans++;
         }
     }
+    /* A worker that has lost its reading ends leaves what was printed before in the pipes: it comes before the outcome. */
+    if (o->flags & PPI_OUTCOME_LAST) ppi_collect_text(agent, index, 1);
     if (o->flags & PPI_OUTCOME_CHECKED)
         for (int i = 0; i < 2; i++)
             if (slot->lines[i].bytes) ppi_lines_end(&slot->lines[i], i, agent->events.output, agent->events.ctx);
     ppi_place_measured(agent, o->finished_ns - o->started_ns);
     struct ppi_loan *loan = result.loan;
-    ppi_collect_finish(agent, index, job, &result);
+    ppi_collect_finish(agent, job, &result);
     if (in_block && !loan) ppi_channel_return_block(&slot->channel, o->result.block.block);
     if (result.loan) ppi_agent_return_loan(agent, result.loan); /* nobody took it */
     return 1;
@@ -88,6 +89,10 @@ int ppi_collect_outcomes(struct ppi_agent *agent, int index)
     const struct ppi_job *job;
     int finished = 0, got = 0;
     if (slot->distrusted) return 0;
+    if (!agent->unbound && atomic_load_explicit(&slot->channel.answers->unbound, memory_order_relaxed)) {
+        agent->unbound = 1;
+        ppi_log(PP_LOG_WARNING, "workers cannot be bound to their cores here; they run unbound");
+    }
     while ((got = ppi_channel_take(&slot->channel, &outcome, &job)) > 0) {
         if (!collect(agent, index, &outcome, job)) {
             slot->channel.taken--;
@@ -114,18 +119,18 @@ int ppi_collect_outcomes(struct ppi_agent *agent, int index)
     return finished;
 }
 
-void ppi_collect_text(struct ppi_agent *agent, int index, int end_line)
+size_t ppi_collect_text(struct ppi_agent *agent, int index, int end_line)
 {
     struct ppi_slot *slot = &agent->slots[index];
-    if (!slot->segment || slot->read_fd[0] < 0) return;
+    if (!slot->segment || slot->read_fd[0] < 0) return 0;
     _Atomic uint32_t *lock = &slot->channel.answers->output_lock;
     /* After the worker's end the lock may be held by the dead. */
     if (!end_line) {
-        if (ppi_channel_load(&slot->channel) == 0 || !ppi_output_try_lock(lock)) return;
+        if (ppi_channel_load(&slot->channel) == 0 || !ppi_output_try_lock(lock)) return 0;
         if (ppi_channel_has_outcome(&slot->channel)) {
             /* A task has ended since we looked: its text comes first. */
             ppi_output_unlock(lock);
-            return;
+            return 0;
         }
     }
     for (int i = 0; i < 2; i++) {
@@ -133,6 +138,7 @@ void ppi_collect_text(struct ppi_agent *agent, int index, int end_line)
         ppi_output_drain(slot->read_fd[i], &agent->drained[i].text, &agent->drained[i].bytes, &agent->drained[i].room, end_line ? SIZE_MAX : DRAIN_MOST);
     }
     if (!end_line) ppi_output_unlock(lock);
+    size_t bytes = agent->drained[0].bytes + agent->drained[1].bytes;
     for (int i = 0; i < 2; i++) {
         ppi_lines_add(&slot->lines[i], agent->drained[i].text, agent->drained[i].bytes, i, agent->events.output, agent->events.ctx);
         if (end_line) ppi_lines_end(&slot->lines[i], i, agent->events.output, agent->events.ctx);
@@ -141,4 +147,5 @@ void ppi_collect_text(struct ppi_agent *agent, int index, int end_line)
             memset(&agent->drained[i], 0, sizeof agent->drained[i]);
         }
     }
+    return bytes;
 }

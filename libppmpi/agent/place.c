@@ -74,7 +74,7 @@ static int grow_pending(struct ppi_agent *agent)
 
 struct ppi_job *ppi_agent_add(struct ppi_agent *agent)
 {
-    int index = agent->pending.count ? -1 : choose(agent);
+    int index = agent->pending.count || agent->hopeless ? -1 : choose(agent);
     if (index >= 0) return place_in(agent, index);
     if (agent->pending.count == agent->pending.room && !grow_pending(agent)) return NULL;
     return &agent->pending.jobs[(agent->pending.first + agent->pending.count++) % agent->pending.room];
@@ -87,13 +87,12 @@ void ppi_agent_added(struct ppi_agent *agent, const struct ppi_job *job)
 
 static void fail_all(struct ppi_agent *agent)
 {
-    static const char message[] = "no worker process can be started on this node";
     while (agent->pending.count) {
         const struct ppi_job job = agent->pending.jobs[agent->pending.first];
         agent->pending.first = (agent->pending.first + 1) % agent->pending.room;
         agent->pending.count--;
-        struct ppi_result result = {.status = PP_ERR_SYSTEM, .worker = -1, .data = message, .bytes = sizeof message - 1};
-        ppi_collect_finish(agent, -1, &job, &result);
+        struct ppi_result result = {.status = agent->hopeless, .worker = -1, .data = agent->why, .bytes = strlen(agent->why)};
+        ppi_collect_finish(agent, &job, &result);
     }
 }
 
@@ -116,7 +115,7 @@ void ppi_place_give_back(struct ppi_agent *agent, int index, uint32_t first, uin
         if (agent->pending.count == agent->pending.room && !grow_pending(agent)) {
             const struct ppi_job lost = *ppi_channel_job(&agent->slots[index].channel, first + i);
             struct ppi_result result = {.status = PP_ERR_NOMEM, .worker = -1, .data = "", .bytes = 0};
-            ppi_collect_finish(agent, index, &lost, &result);
+            ppi_collect_finish(agent, &lost, &result);
             continue;
         }
         agent->pending.first = (agent->pending.first + agent->pending.room - 1) % agent->pending.room;
@@ -148,16 +147,21 @@ void ppi_place_balance(struct ppi_agent *agent, uint64_t now_ns)
         victim = i;
     }
     if (victim < 0) return;
-    struct ppi_channel *channel = &agent->slots[victim].channel;
-    uint32_t back = ppi_channel_take_back(channel, (most + 1) / 2);
+    ppi_place_take_back(agent, victim, (most + 1) / 2);
+    ppi_place_pending(agent);
+}
+
+void ppi_place_take_back(struct ppi_agent *agent, int index, uint32_t most)
+{
+    struct ppi_channel *channel = &agent->slots[index].channel;
+    uint32_t back = ppi_channel_take_back(channel, most);
     if (back == 0) return;
     agent->load -= back;
     if (ppi_channel_load(channel) == 0) {
         agent->busy--;
-        ppi_place_became_idle(agent, victim);
+        ppi_place_became_idle(agent, index);
     }
-    ppi_place_give_back(agent, victim, channel->reserved, back);
-    ppi_place_pending(agent);
+    ppi_place_give_back(agent, index, channel->reserved, back);
 }
 
 void ppi_place_measured(struct ppi_agent *agent, uint64_t duration_ns)
@@ -180,23 +184,37 @@ long ppi_agent_room(const struct ppi_agent *agent)
     return (long)agent->depth * agent->alive - (long)agent->load - (long)agent->pending.count;
 }
 
+void ppi_agent_publish(struct ppi_agent *agent)
+{
+    for (int i = 0; i < agent->dirty_count; i++) {
+        int index = agent->dirty[i];
+        struct ppi_slot *slot = &agent->slots[index];
+        slot->dirty = 0;
+        if (!slot->segment || !ppi_channel_publish(&slot->channel) || slot->to_wake) continue;
+        slot->to_wake = 1;
+        agent->to_wake[agent->to_wake_count++] = index;
+    }
+    agent->dirty_count = 0;
+    agent->unpublished = 0;
+    agent->urgent = 0;
+}
+
 int ppi_agent_flush_due(const struct ppi_agent *agent)
 {
-    return agent->urgent || agent->unpublished >= COMPANY;
+    return agent->urgent || agent->unpublished >= COMPANY || agent->to_wake_count;
 }
 
 int ppi_agent_flush(struct ppi_agent *agent, _Atomic uint32_t **wake)
 {
     int n = 0;
-    for (int i = 0; i < agent->dirty_count; i++) {
-        struct ppi_slot *slot = &agent->slots[agent->dirty[i]];
-        slot->dirty = 0;
-        if (!slot->segment || !ppi_channel_publish(&slot->channel)) continue;
+    ppi_agent_publish(agent);
+    for (int i = 0; i < agent->to_wake_count; i++) {
+        struct ppi_slot *slot = &agent->slots[agent->to_wake[i]];
+        slot->to_wake = 0;
+        if (!slot->segment) continue;
         _Atomic uint32_t *asleep = &slot->channel.answers->asleep;
         if (atomic_exchange(asleep, 0)) wake[n++] = asleep;
     }
-    agent->dirty_count = 0;
-    agent->unpublished = 0;
-    agent->urgent = 0;
+    agent->to_wake_count = 0;
     return n;
 }

@@ -28,7 +28,7 @@ struct serving {
     struct ppi_pool *pool;
     const struct ppi_topology *topology;
     struct ppi_agent agent;
-    int welcomed, open, stopping, status;
+    int welcomed, open, stopping, status, at_once;
     struct ppi_doorbell *server_bell;
     struct ppi_wire_writer out;
     uint64_t out_since_ns; /* when the first of it was put there */
@@ -43,20 +43,48 @@ struct ppi_loan_stream {
     struct ppi_loan *loan;
     const void *data;
     uint64_t bytes;
+    void *copy; /* what data points to, when it is not lent */
     struct ppi_loan_stream *next;
 };
 
 static void loan_sent(void *ctx)
 {
     struct ppi_loan_stream *stream = ctx;
-    ppi_agent_return_loan(&stream->s->agent, stream->loan);
+    if (stream->loan) ppi_agent_return_loan(&stream->s->agent, stream->loan);
+    free(stream->copy);
     free(stream);
+}
+
+/* A result that is too large for a message. Most are lent by the worker; one that is not is copied. */
+static int stream_result(struct serving *s, struct ppi_result *r)
+{
+    struct ppi_loan_stream *stream = calloc(1, sizeof *stream);
+    if (stream && !r->loan && !(stream->copy = malloc(r->bytes))) free(stream), stream = NULL;
+    if (!stream) return 0;
+    stream->s = s;
+    stream->bytes = r->bytes;
+    stream->data = r->data;
+    stream->loan = r->loan;
+    if (stream->copy) stream->data = memcpy(stream->copy, r->data, r->bytes);
+    r->loan = NULL;
+    *s->loans_end = stream;
+    s->loans_end = &stream->next;
+    return 1;
+}
+
+static void send_message(struct serving *s)
+{
+    struct ppi_wire_writer out = s->out;
+    memset(&s->out, 0, sizeof s->out);
+    s->transport->ops->send(s->transport, 0, out.message, out.bytes);
+    if (s->server_bell) ppi_doorbell_ring(s->server_bell);
 }
 
 static void post(struct serving *s, enum ppi_wire_kind kind, unsigned flags, const void *fixed, const void *data, size_t bytes)
 {
     if (ppi_wire_put(&s->out, kind, flags, fixed, data, bytes) != PP_OK)
         ppi_log(PP_LOG_ERROR, "%s was not sent: %s", ppi_wire_name(kind), pp_last_error());
+    if (s->out.bytes >= PPI_WIRE_MESSAGE_MAX) send_message(s);
 }
 
 static void on_finished(void *ctx, const struct ppi_job *job, struct ppi_result *r)
@@ -73,20 +101,15 @@ static void on_finished(void *ctx, const struct ppi_job *job, struct ppi_result 
                                 .signal = r->signal,
                                 .worker = r->worker,
                                 .attempt = job->attempt};
-    struct ppi_loan_stream *stream = NULL;
-    if (r->bytes > PPI_WIRE_INLINE_MAX && (!r->loan || !(stream = calloc(1, sizeof *stream)))) {
-        static const char text[] = "no memory to send the result";
-        w.status = PP_ERR_NOMEM;
-        w.bytes = sizeof text - 1;
-        post(s, PPI_WIRE_RESULT, 0, &w, text, sizeof text - 1);
-    } else if (stream) {
-        *stream = (struct ppi_loan_stream){.s = s, .loan = r->loan, .data = r->data, .bytes = r->bytes};
-        r->loan = NULL;
-        *s->loans_end = stream;
-        s->loans_end = &stream->next;
+    static const char no_memory[] = "no memory to send the result";
+    if (r->bytes <= PPI_WIRE_INLINE_MAX) {
+        post(s, PPI_WIRE_RESULT, 0, &w, r->data, r->bytes);
+    } else if (stream_result(s, r)) {
         post(s, PPI_WIRE_RESULT, PPI_WIRE_STREAMED, &w, NULL, 0);
     } else {
-        post(s, PPI_WIRE_RESULT, 0, &w, r->data, r->bytes);
+        w.status = PP_ERR_NOMEM;
+        w.bytes = sizeof no_memory - 1;
+        post(s, PPI_WIRE_RESULT, 0, &w, no_memory, w.bytes);
     }
     if (job->flags & PPI_JOB_BLOCK) ppi_arena_free(&s->workspace->arena, job->args.offset, job->bytes);
 }
@@ -117,12 +140,7 @@ static void on_output(void *ctx, int stream, const char *text, size_t bytes)
 
 static void flush(struct serving *s)
 {
-    if (s->out.bytes) {
-        struct ppi_wire_writer out = s->out;
-        memset(&s->out, 0, sizeof s->out);
-        s->transport->ops->send(s->transport, 0, out.message, out.bytes);
-        if (s->server_bell) ppi_doorbell_ring(s->server_bell);
-    }
+    if (s->out.bytes) send_message(s);
     while (s->loans) {
         struct ppi_loan_stream *next = s->loans->next;
         s->transport->ops->stream(s->transport, 0, 1, (void *)s->loans->data, s->loans->bytes, loan_sent, s->loans);
@@ -204,7 +222,7 @@ static void on_function(struct serving *s, const struct ppi_wire_record *record)
     memcpy(ref.build_id, w->build_id, sizeof ref.build_id);
     size_t n = record->bytes < sizeof ref.module ? record->bytes : sizeof ref.module - 1;
     memcpy(ref.module, record->data, n);
-    ppi_agent_define(&s->agent, w->index, &ref);
+    ppi_agent_define(s->workspace, w->index, &ref);
 }
 
 static void on_welcome(struct serving *s, const struct ppi_wire_welcome *w)
@@ -235,10 +253,17 @@ static void on_message(struct serving *s, const char *message, size_t bytes)
         switch (record.kind) {
         case PPI_WIRE_WELCOME: on_welcome(s, &record.as.WELCOME); break;
         case PPI_WIRE_FUNCTION: on_function(s, &record); break;
+        case PPI_WIRE_INIT:
+            ppi_agent_set_initializer(s->workspace, record.as.INIT.function, record.data, record.bytes);
+            break;
         case PPI_WIRE_TASK: on_task(s, &record); break;
+        case PPI_WIRE_CANCEL:
+            if (s->open) ppi_agent_cancel(&s->agent, record.as.CANCEL.id, record.as.CANCEL.attempt);
+            break;
         case PPI_WIRE_STOP:
             s->stopping = 1;
             s->status = record.as.STOP.status;
+            s->at_once = record.as.STOP.at_once;
             break;
         default: ppi_log(PP_LOG_WARNING, "the server sent a %s, which only agents send", ppi_wire_name(record.kind));
         }
@@ -345,7 +370,7 @@ int ppi_agent_serve(struct ppi_transport *transport, struct ppi_workspace *works
     /* Streams read from the workers' segments: let them end first. */
     settle(transport, 2);
     if (s.open)
-        ppi_agent_close(&s.agent, s.status == 0 ? 2 : 0);
+        ppi_agent_close(&s.agent, s.at_once ? 0 : 2);
     else if (!s.welcomed)
         ppi_pool_close(pool);
     post(&s, PPI_WIRE_BYE, 0, &(struct ppi_wire_bye){0, 0}, NULL, 0);

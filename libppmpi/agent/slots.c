@@ -68,8 +68,9 @@ static void start_failed(struct ppi_agent *agent, int index, uint64_t now_ns)
     slot->failures++;
     slot->retry_ns = now_ns + RETRY_NS;
     if (agent->alive == 0 && slot->failures >= HOPELESS && !agent->hopeless) {
-        agent->hopeless = 1;
-        ppi_log(PP_LOG_ERROR, "no worker process can be started any more: %s", pp_last_error());
+        agent->hopeless = PP_ERR_SYSTEM;
+        snprintf(agent->why, sizeof agent->why, "no worker process can be started on %s: %.200s", agent->host, pp_last_error());
+        ppi_log(PP_LOG_ERROR, "%s", agent->why);
     }
 }
 
@@ -77,7 +78,8 @@ int ppi_slot_start(struct ppi_agent *agent, int index)
 {
     struct ppi_slot *slot = &agent->slots[index];
     struct ppi_worker_start start = {.slot = index,
-                                     .number = agent->config.first_number + index,
+                                     .serial = ++slot->serial,
+                                     .number = ppi_agent_worker_number(agent, index),
                                      .cores = agent->config.cores_per_worker,
                                      .bind = agent->config.bind,
                                      .cpus = agent->cpus[index]};
@@ -116,6 +118,8 @@ int ppi_slot_start(struct ppi_agent *agent, int index)
     slot->pid = 0;
     slot->jobs_done = 0;
     slot->killed_status = PP_OK;
+    slot->killed_id = 0;
+    slot->killed_attempt = 0;
     slot->distrusted = 0;
     slot->retry_ns = 0;
     agent->alive++;
@@ -139,7 +143,7 @@ void ppi_slot_kill(struct ppi_agent *agent, int index, int why, const struct ppi
     slot->killed_status = why;
     slot->killed_id = job ? job->id : 0;
     slot->killed_attempt = job ? job->attempt : 0;
-    ppi_pool_kill(agent->pool, index, slot->pid);
+    ppi_pool_kill(agent->pool, index, slot->serial);
 }
 
 /* How the job ended that ran when its worker did. */
@@ -147,7 +151,7 @@ static void job_died(struct ppi_agent *agent, int index, const struct ppi_job *j
 {
     struct ppi_slot *slot = &agent->slots[index];
     char message[512];
-    struct ppi_result result = {.status = PP_ERR_CRASHED, .worker = agent->config.first_number + index, .pid = slot->pid};
+    struct ppi_result result = {.status = PP_ERR_CRASHED, .worker = ppi_agent_worker_number(agent, index), .pid = slot->pid};
     result.started_ns = slot->segment ? atomic_load(&slot->channel.answers->started_ns) : 0;
     result.finished_ns = ppi_now_ns();
     if (result.started_ns == 0 || result.started_ns > result.finished_ns) result.started_ns = result.finished_ns;
@@ -174,7 +178,19 @@ static void job_died(struct ppi_agent *agent, int index, const struct ppi_job *j
     }
     result.data = message;
     result.bytes = strlen(message);
-    ppi_collect_finish(agent, index, job, &result);
+    ppi_collect_finish(agent, job, &result);
+}
+
+/* It would die in every worker: all tasks fail instead. */
+static void initializer_died(struct ppi_agent *agent, int wait_status)
+{
+    if (WIFSIGNALED(wait_status))
+        snprintf(agent->why, sizeof agent->why, "the initializer was ended by signal %d (%s) on %s", WTERMSIG(wait_status),
+                 strsignal(WTERMSIG(wait_status)), agent->host);
+    else
+        snprintf(agent->why, sizeof agent->why, "the initializer left the process with exit status %d on %s",
+                 WEXITSTATUS(wait_status), agent->host);
+    agent->hopeless = PP_ERR_CRASHED;
 }
 
 static void ended(struct ppi_agent *agent, int index, int wait_status, uint64_t now_ns)
@@ -185,6 +201,7 @@ static void ended(struct ppi_agent *agent, int index, int wait_status, uint64_t 
     ppi_channel_publish(channel);
     if (!slot->distrusted) ppi_collect_outcomes(agent, index);
     ppi_collect_text(agent, index, 1);
+    int in_initializer = !slot->distrusted && atomic_load(&channel->answers->initializing);
     int had_jobs = ppi_channel_load(channel) > 0, idle_end = slot->jobs_done == 0;
     if (had_jobs) {
         uint32_t left = channel->published - channel->taken, waiting = ppi_channel_waiting(channel);
@@ -209,9 +226,17 @@ static void ended(struct ppi_agent *agent, int index, int wait_status, uint64_t 
     int retiring = slot->state == PPI_SLOT_LEAVING;
     slot->state = PPI_SLOT_EMPTY;
     slot->pid = 0;
-    if (retiring) return;
-    ppi_log(PP_LOG_INFO, "worker %d ended (wait status 0x%x), starting another", agent->config.first_number + index,
+    if (retiring) {
+        /* It was to go, and since then one more is wanted again. */
+        if (index < agent->target && !agent->closing && ppi_slot_start(agent, index) != PP_OK) start_failed(agent, index, now_ns);
+        return;
+    }
+    ppi_log(PP_LOG_INFO, "worker %d ended (wait status 0x%x), starting another", ppi_agent_worker_number(agent, index),
             (unsigned)wait_status);
+    if (in_initializer) {
+        initializer_died(agent, wait_status);
+        return;
+    }
     /* One that dies before it did anything would die again: not in a tight loop. */
     if (idle_end && !had_jobs) {
         ppi_error(PP_ERR_SYSTEM, "worker processes end at once (wait status 0x%x)", (unsigned)wait_status);
@@ -222,16 +247,29 @@ static void ended(struct ppi_agent *agent, int index, int wait_status, uint64_t 
     }
 }
 
+/* What is in its channel is given to others, and later another is tried. */
+static void never_started(struct ppi_agent *agent, int index, uint64_t now_ns)
+{
+    int wanted = agent->slots[index].state != PPI_SLOT_LEAVING, closing = agent->closing;
+    agent->closing = 1;
+    ppi_slot_retire(agent, index);
+    ended(agent, index, 0, now_ns);
+    agent->closing = closing;
+    if (wanted) start_failed(agent, index, now_ns);
+}
+
 static void all_lost(struct ppi_agent *agent, uint64_t now_ns)
 {
     ppi_log(PP_LOG_ERROR, "the fork server has died and its workers with it");
     ppi_error(PP_ERR_SYSTEM, "the fork server has died");
+    agent->closing = 1;
     for (int i = 0; i < agent->slot_count; i++) {
         ppi_slot_retire(agent, i);
         ended(agent, i, SIGKILL, now_ns);
         agent->slots[i].retry_ns = 0;
     }
-    agent->hopeless = 1;
+    agent->hopeless = PP_ERR_SYSTEM;
+    snprintf(agent->why, sizeof agent->why, "the fork server on %s has died, and its workers with it", agent->host);
 }
 
 void ppi_slot_reports(struct ppi_agent *agent, uint64_t now_ns)
@@ -255,9 +293,7 @@ void ppi_slot_reports(struct ppi_agent *agent, uint64_t now_ns)
                 break;
             case PPI_POOL_FAILED:
                 ppi_error_errno(r.error == EAGAIN ? PP_ERR_LIMIT : PP_ERR_SYSTEM, r.error, "cannot fork a worker process");
-                ppi_slot_retire(agent, r.slot); /* what is in its channel is given to others, */
-                ended(agent, r.slot, 0, now_ns);
-                start_failed(agent, r.slot, now_ns); /* … and later another is tried */
+                never_started(agent, r.slot, now_ns);
                 break;
             case PPI_POOL_ENDED: ended(agent, r.slot, r.wait_status, now_ns); break;
             case PPI_POOL_BROKEN: break;

@@ -3,11 +3,13 @@
 
 #include "base/clock.h"
 #include "base/status.h"
+#include "server/callbacks.h"
 #include "server/wait.h"
 
 #include <math.h>
 #include <string.h>
 
+#define SMALLEST_INFO (offsetof(pp_task_info, message) + sizeof ((pp_task_info *)0)->message) /* of the first version */
 #define COPY_UNLOCKED ((uint64_t)64 << 10) /* larger results are copied without the lock */
 
 pp_future pp_submit(pp_server *server, pp_function fn, const void *args, size_t bytes)
@@ -28,7 +30,7 @@ pp_future pp_submit_with(pp_server *server, pp_function fn, const void *args, si
         ppi_error(PP_ERR_ARG, "pp_submit: args is NULL, but bytes is %zu", bytes);
         return f;
     }
-    ppi_server_submit(server, fn, args, bytes, options, &f);
+    ppi_server_submit(server, fn, args, bytes, options, 0, &f);
     return f;
 }
 
@@ -58,13 +60,15 @@ int pp_fetch(pp_future f, void *result, size_t bytes)
     if (status == PP_OK) {
         const void *data = ppi_server_result_data(s, t);
         if (bytes > COPY_UNLOCKED) {
-            t->flags &= (uint8_t)~PPI_TASK_HELD; /* nobody else can have it any more */
+            ppi_server_give_up(s, t); /* nobody else can have it any more */
+            t->flags |= PPI_TASK_TAKEN;
             pthread_mutex_unlock(&s->lock);
             memcpy(result, data, bytes);
             pthread_mutex_lock(&s->lock);
         } else if (bytes) {
             memcpy(result, data, bytes);
         }
+        t->flags |= PPI_TASK_TAKEN;
         ppi_server_dispose(s, index);
     }
     pthread_mutex_unlock(&s->lock);
@@ -90,6 +94,17 @@ int pp_result(pp_future f, const void **data, size_t *bytes)
     return status;
 }
 
+pp_future pp_template_submit(pp_server *server, const pp_template *task_template, const void *args, size_t bytes)
+{
+    if (!task_template) {
+        pp_future f = {0};
+        if (ppi_check_server(server, "pp_template_submit") == PP_OK)
+            ppi_error(PP_ERR_ARG, "pp_template_submit: the template is NULL");
+        return f;
+    }
+    return pp_submit_with(server, task_template->function, args, bytes, &task_template->options);
+}
+
 /* Finds the task of a future that need not be finished. The lock is held on PP_OK. */
 static int find(pp_future f, const char *call, pp_server **s, struct ppi_task **t, uint32_t *index)
 {
@@ -97,7 +112,7 @@ static int find(pp_future f, const char *call, pp_server **s, struct ppi_task **
     if (status != PP_OK) return status;
     pthread_mutex_lock(&(*s)->lock);
     *t = ppi_store_find(&(*s)->store, f.id, index);
-    if (*t && (*t)->flags & PPI_TASK_HELD) return PP_OK;
+    if (*t && ppi_task_is_held(*t)) return PP_OK;
     pthread_mutex_unlock(&(*s)->lock);
     if (f.id == 0) return ppi_error(PP_ERR_HANDLE, "%s: the future is null", call);
     return ppi_error(PP_ERR_HANDLE, "%s: the future (id 0x%llx) is stale or of another server", call,
@@ -111,8 +126,10 @@ int pp_release(pp_future f)
     uint32_t index;
     int status = find(f, "pp_release", &s, &t, &index);
     if (status != PP_OK) return status;
-    t->flags &= (uint8_t)~PPI_TASK_HELD;
-    if (t->state == PPI_TASK_FINISHED) ppi_server_dispose(s, index);
+    if (t->state == PPI_TASK_FINISHED)
+        ppi_server_dispose(s, index);
+    else
+        ppi_server_give_up(s, t);
     if (s->waiting) s->wake_waiters = 1, pthread_cond_broadcast(&s->changed);
     pthread_mutex_unlock(&s->lock);
     return PP_OK;
@@ -125,12 +142,12 @@ int pp_done(pp_future f)
     uint32_t index;
     int status = find(f, "pp_done", &s, &t, &index);
     if (status != PP_OK) return status;
-    int done = t->state == PPI_TASK_FINISHED;
+    int done = ppi_task_is_ready(t);
     if (!done) {
         /* A program that asks in a loop is inside the library all the time: let it do the work. */
         ppi_server_look(s);
         t = ppi_store_find(&s->store, f.id, &index);
-        done = t && t->state == PPI_TASK_FINISHED;
+        done = t && ppi_task_is_ready(t);
     }
     pthread_mutex_unlock(&s->lock);
     return done;
@@ -202,6 +219,55 @@ int pp_wait_failed(const pp_future *f, size_t n, double seconds, size_t *index)
     return wait_some(f, n, seconds, index, 1, "pp_wait_failed");
 }
 
+int pp_wait_group(pp_server *server, const char *group, double seconds)
+{
+    int status = ppi_check_server(server, "pp_wait_group");
+    if (status == PP_OK) status = check_seconds(seconds, "pp_wait_group");
+    if (status != PP_OK) return status;
+    pthread_mutex_lock(&server->lock);
+    status = ppi_wait_group(server, group, ppi_deadline_ns(seconds));
+    pthread_mutex_unlock(&server->lock);
+    return status;
+}
+
+int pp_next(pp_server *server, const char *group, double seconds, pp_future *f)
+{
+    int status = ppi_check_server(server, "pp_next");
+    if (status == PP_OK) status = check_seconds(seconds, "pp_next");
+    if (status == PP_OK && !f) status = ppi_error(PP_ERR_ARG, "pp_next: the address for the future is NULL");
+    if (status != PP_OK) return status;
+    pthread_mutex_lock(&server->lock);
+    status = ppi_wait_next(server, group, ppi_deadline_ns(seconds), f);
+    pthread_mutex_unlock(&server->lock);
+    return status;
+}
+
+int pp_add_callback(pp_future f, void (*callback)(pp_future f, void *arg), void *arg)
+{
+    pp_server *s;
+    struct ppi_task *t;
+    uint32_t index;
+    if (!callback) return ppi_error(PP_ERR_ARG, "pp_add_callback: the callback is NULL");
+    int status = find(f, "pp_add_callback", &s, &t, &index);
+    if (status != PP_OK) return status;
+    status = ppi_callbacks_add(s, index, callback, arg);
+    pthread_mutex_unlock(&s->lock);
+    return status;
+}
+
+int pp_cancel(pp_future f)
+{
+    pp_server *s;
+    struct ppi_task *t;
+    uint32_t index;
+    int status = find(f, "pp_cancel", &s, &t, &index);
+    if (status != PP_OK) return status;
+    status = ppi_server_cancel(s, index);
+    pthread_mutex_unlock(&s->lock);
+    if (status == PP_OK) ppi_server_kick(s);
+    return status;
+}
+
 static void copy_text(char *to, size_t room, const char *from)
 {
     size_t n = from ? strnlen(from, room - 1) : 0;
@@ -215,7 +281,7 @@ int pp_info(pp_future f, pp_task_info *info)
     struct ppi_task *t;
     uint32_t index;
     if (!info) return ppi_error(PP_ERR_ARG, "pp_info: info is NULL");
-    if (info->size != sizeof *info)
+    if (info->size < SMALLEST_INFO || info->size > sizeof *info)
         return ppi_error(PP_ERR_ARG, "pp_info: info->size is %zu; set it to sizeof(pp_task_info), %zu", info->size,
                          sizeof *info);
     int status = find(f, "pp_info", &s, &t, &index);
@@ -232,7 +298,7 @@ int pp_info(pp_future f, pp_task_info *info)
         if (t->attempts) {
             i.rank = (int)t->agent;
             i.worker = t->worker == 0xffffff ? -1 : (int)t->worker;
-            i.pid = (long)t->next;
+            i.pid = (long)t->pid;
         }
         if (t->extra) {
             i.code = t->extra->code;
@@ -248,6 +314,7 @@ int pp_info(pp_future f, pp_task_info *info)
     if (i.rank >= 0) copy_text(i.host, sizeof i.host, s->ranks[i.rank].host);
     if (t->extra) copy_text(i.name, sizeof i.name, t->extra->name);
     pthread_mutex_unlock(&s->lock);
-    *info = i;
+    i.size = info->size; /* a program that was compiled against an older header gets the fields that it knows */
+    memcpy(info, &i, i.size);
     return PP_OK;
 }

@@ -10,11 +10,13 @@
 #include "base/role.h"
 #include "base/status.h"
 #include "launch/launch.h"
+#include "server/callbacks.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#define SMALLEST_STATS (offsetof(pp_stats, bytes_out) + sizeof(uint64_t)) /* of the first version */
 #define STRINGIFY(x) #x
 #define VERSION(major, minor, patch) STRINGIFY(major) "." STRINGIFY(minor) "." STRINGIFY(patch)
 
@@ -71,9 +73,6 @@ static int check_supported(const pp_options *o)
     const char *what = o->isolation != PP_ISOLATE_PROCESS ? "isolation other than PP_ISOLATE_PROCESS"
                        : o->hosts && *o->hosts           ? "hosts"
                        : o->modules && *o->modules       ? "modules"
-                       : o->initializer                  ? "initializer"
-                       : o->queue_limit                  ? "queue_limit"
-                       : o->progress                     ? "progress"
                                                          : NULL;
     if (!what) return PP_OK;
     return ppi_error(PP_ERR_UNSUPPORTED, "option %s is not supported in this version", what);
@@ -101,7 +100,7 @@ static void close_at_exit(void)
     if (!ppi_server || opener != getpid() || ppi_role_get() != PPI_ROLE_SERVER) return;
     struct pp_server *server = ppi_server;
     ppi_server = NULL;
-    ppi_server_destroy(server, 1);
+    ppi_server_abandon(server);
 }
 
 /* A rank other than 0. */
@@ -185,13 +184,14 @@ int pp_server_close(pp_server *server)
 {
     int status = ppi_check_server(server, "pp_server_close");
     if (status != PP_OK) return status;
+    if (ppi_callbacks_here()) return ppi_error(PP_ERR_STATE, "pp_server_close cannot be called in a callback");
     if (server->options.stats) {
         pthread_mutex_lock(&server->lock);
         ppi_server_wait_all_tasks(server);
         pthread_mutex_unlock(&server->lock);
         ppi_server_print_stats(server, stdout);
     }
-    ppi_server_destroy(server, 0);
+    ppi_server_destroy(server);
     ppi_server = NULL;
     ppi_role_set(PPI_ROLE_NONE);
     return PP_OK;
@@ -218,6 +218,22 @@ int pp_get_ncpus(pp_server *server)
     return workers;
 }
 
+int pp_set_ncpus(pp_server *server, int n)
+{
+    int status = ppi_check_server(server, "pp_set_ncpus");
+    if (status != PP_OK) return status;
+    if (n < 0 || n > PPI_WORKERS_MAX)
+        return ppi_error(PP_ERR_ARG, "pp_set_ncpus: %d workers; 1 to %d, or PP_AUTODETECT", n, PPI_WORKERS_MAX);
+    if (n == PP_AUTODETECT) n = server->topology.limit / server->options.cores_per_worker;
+    if (n < 1) n = 1;
+    pthread_mutex_lock(&server->lock);
+    status = ppi_agent_resize(&server->agent, n);
+    ppi_scheduler_set_workers(&server->scheduler, 0, server->agent.alive);
+    pthread_mutex_unlock(&server->lock);
+    ppi_server_kick(server);
+    return status;
+}
+
 int pp_get_active_nodes(pp_server *server, pp_node *nodes, int max)
 {
     int status = ppi_check_server(server, "pp_get_active_nodes");
@@ -235,11 +251,14 @@ int pp_get_stats(pp_server *server, pp_stats *stats)
     int status = ppi_check_server(server, "pp_get_stats");
     if (status != PP_OK) return status;
     if (!stats) return ppi_error(PP_ERR_ARG, "pp_get_stats: stats is NULL");
-    if (stats->size != sizeof *stats)
+    if (stats->size < SMALLEST_STATS || stats->size > sizeof *stats)
         return ppi_error(PP_ERR_ARG, "pp_get_stats: stats->size is %zu; set it to sizeof(pp_stats), %zu", stats->size,
                          sizeof *stats);
     pthread_mutex_lock(&server->lock);
-    ppi_server_stats(server, stats);
+    pp_stats now;
+    ppi_server_stats(server, &now);
+    now.size = stats->size;
+    memcpy(stats, &now, now.size);
     pthread_mutex_unlock(&server->lock);
     return PP_OK;
 }

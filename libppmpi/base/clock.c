@@ -15,3 +15,10 @@ uint64_t ppi_deadline_ns(double seconds)
     if (seconds < 0 || !(seconds < 1e9)) return UINT64_MAX;
     return ppi_now_ns() + (uint64_t)(seconds * 1e9);
 }
+
+uint64_t ppi_timeout_ns(double seconds)
+{
+    if (!(seconds > 0) || seconds >= 1e9) return 0;
+    uint64_t ns = (uint64_t)(seconds * 1e9);
+    return ns ? ns : 1;
+}

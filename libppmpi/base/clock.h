@@ -11,4 +11,7 @@ uint64_t ppi_now_ns(void);
 /* now + seconds; UINT64_MAX for negative, infinite or far seconds. */
 uint64_t ppi_deadline_ns(double seconds);
 
+/* A time-out in seconds as nanoseconds, where 0 is none: so for 0 and beyond 30 years; any other is at least 1. */
+uint64_t ppi_timeout_ns(double seconds);
+
 #endif

@@ -9,11 +9,14 @@
 #define PPI_DEPTH_LEAST 2
 #define PPI_DEPTH_MOST 256
 
-/* Exponentially weighted mean of durations; 0 = nothing measured yet. */
+/* Exponentially weighted mean of durations; 0 = nothing measured yet. A duration counts as at most the double of the mean and
+ * a microsecond: a worker that loses its core for milliseconds must not make short tasks look long, since then too few of
+ * them would be handed out. Tasks that do get longer double the mean within some sixteen of them. */
 static inline double ppi_mean_update(double mean_ns, uint64_t duration_ns)
 {
-    double d = (double)duration_ns;
-    return mean_ns > 0 ? mean_ns + (d - mean_ns) / 16 : d + 1;
+    double d = (double)duration_ns, most = 2 * mean_ns + 1000;
+    if (mean_ns <= 0) return d + 1;
+    return mean_ns + ((d < most ? d : most) - mean_ns) / 16;
 }
 
 static inline uint32_t ppi_depth_for(double mean_ns)

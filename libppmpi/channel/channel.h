@@ -76,6 +76,8 @@ struct ppi_answers {
     _Alignas(64) _Atomic uint32_t asleep; /* the worker waits for this word to become 0 */
     _Alignas(64) _Atomic uint32_t finished;
     _Atomic uint32_t output_lock; /* see output/collect.h */
+    _Atomic uint32_t initializing; /* 1 while the initializer runs */
+    _Atomic uint32_t unbound;      /* 1: the kernel did not let the worker bind itself */
     _Atomic uint64_t started_ns; /* of the job that runs, 0 between jobs */
     _Alignas(64) struct ppi_outcome outcomes[PPI_CHANNEL_DEPTH];
 };

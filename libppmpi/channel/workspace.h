@@ -15,6 +15,8 @@
 /* What the rank tells all its workers. */
 struct ppi_board {
     _Alignas(4096) _Atomic uint32_t may_spin; /* 1: there are idle cores; who waits may poll before it sleeps */
+    uint32_t has_initializer; /* the rest is set before the workers start */
+    struct ppi_job initializer;
 };
 
 struct ppi_workspace {

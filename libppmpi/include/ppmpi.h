@@ -19,15 +19,17 @@
  * THE LAWS, which hold for every call below
  *
  * Memory.  A task sees the memory of the process as it was when pp_server_open was called, private to the
- *     worker that runs it. Later changes to global variables do not travel, and neither does what a pointer
- *     points to. What a task needs comes in its arguments. What it changes stays in its worker.
+ *     worker that runs it; under a launcher, the memory of the rank that the worker belongs to. Later changes to
+ *     global variables do not travel, and neither does what a pointer points to. What a task needs comes in its
+ *     arguments. What it changes stays in its worker.
  * Status.  Functions that return int return PP_OK (0), a positive status when nothing is wrong but there is
- *     nothing (more) to get, or a negative PP_ERR_ code. Functions that return a handle return NULL or the null
- *     future on error. After an error pp_last_error() says what was wrong with which value, and every output
- *     argument is as it was before the call.
+ *     nothing (more) to get, or a negative PP_ERR_ code; those whose comment says that they return a number return
+ *     that or a negative code. Functions that return a handle return NULL or the null future on error. After an
+ *     error pp_last_error() says what was wrong with which value, and every output argument is as it was before.
  * Threads.  Every function may be called from any thread of the program, at any time between the return of
- *     pp_server_open and the call of pp_server_close, unless its comment says otherwise. Inside a task only
- *     the pp_task_ functions and the error functions do anything; the others return PP_ERR_STATE.
+ *     pp_server_open and the call of pp_server_close, unless its comment says otherwise. Inside a task only the
+ *     pp_task_ functions and those of the section Status do anything; the others give PP_ERR_STATE, and so they do
+ *     in a child that the program has forked.
  * Blocking.  Only what says "Blocks" waits for other processes. seconds < 0 means for ever, 0 means not at all.
  * Sizes are in bytes and times in seconds unless a name says otherwise.
  */
@@ -56,8 +58,8 @@ extern "C" {
 
 /* ---- Status -------------------------------------------------------------------------------------------- */
 
-/* Every status there is: name, value, text. The enum below, pp_strerror and the Fortran constants are made
- * from this list. Errors are told apart by what a caller can do about them. */
+/* Every status there is: name, value, text. The enum below and pp_strerror are made from this list. Errors are told
+ * apart by what a caller can do about them. */
 #define PP_STATUS_LIST(X)                                                                              \
     X(OK, 0, "success")                                                                                \
     X(TIMEOUT, 1, "time ran out before there was anything to report")                                  \
@@ -86,11 +88,13 @@ enum pp_status {
 #undef PP_STATUS_ENUM
 };
 
-/* Text of a status; of an unknown one, a text that says so. Never NULL. Anywhere, tasks included. */
+/* Text of a status; of an unknown one, a text that says so. Never NULL. This and the other functions of this section
+ * may be called anywhere and at any time, in tasks too. */
 PP_API const char *pp_strerror(int status);
 
 /* Reason and code of the last call on this thread that failed; "" and PP_OK before any did. A successful call
- * leaves them alone; pp_server_open clears them. The text is valid until the next call on this thread. */
+ * leaves them alone, and so do positive statuses; pp_server_open clears them. The text is valid until the next call
+ * on this thread. */
 PP_API const char *pp_last_error(void);
 PP_API int pp_last_error_code(void);
 
@@ -121,7 +125,10 @@ enum pp_mpi { PP_MPI_AUTO = 0, PP_MPI_ALWAYS = 1 };
 enum pp_log_level { PP_LOG_ERROR = 0, PP_LOG_WARNING = 1, PP_LOG_INFO = 2, PP_LOG_DEBUG = 3 };
 
 /* Options of pp_server_open. Start from PP_OPTIONS_INIT. Every number and string has an environment variable
- * PPMPI_<FIELD> (PPMPI_WORKERS=4), which wins over the program; a malformed one is an error at open. */
+ * PPMPI_<FIELD> (PPMPI_WORKERS=4), which wins over the program; a malformed one is an error at open. Under a launcher
+ * those of rank 0 count.
+ * Not in this version: PP_ISOLATE_NONE and any setting of hosts and modules give PP_ERR_UNSUPPORTED; heartbeat has no
+ * effect. */
 typedef struct {
     size_t size;              /* of this struct, so that it can grow */
     int workers;              /* per rank; PP_AUTODETECT = one per core that the rank may use */
@@ -157,7 +164,7 @@ typedef struct {
     int cores, workers;    /* cores that its ranks may use; workers that run there */
 } pp_node;
 
-/* Totals since the server was opened, one consistent snapshot. The caller sets size first. */
+/* Totals since the server was opened, one consistent snapshot. The caller sets size to sizeof(pp_stats) first. */
 typedef struct {
     size_t size;
     uint64_t submitted, done, failed, cancelled, retried, running, queued; /* tasks */
@@ -173,7 +180,7 @@ typedef struct {
  * launcher started the program (mpirun, mpiexec, srun, …) and left alone otherwise. All arguments may be NULL.
  * Returns NULL on failure; PP_ERR_STATE after MPI_Init, while another server is open, and under a launcher when
  * one was open before. Ownership: pp_server_close releases it. Threads: call it from the main thread.
- * Blocks: until all workers of this node run. */
+ * Blocks: until the workers of all ranks have started. */
 PP_API pp_server *pp_server_open(int *argc, char ***argv, const pp_options *options);
 
 /* Waits for everything submitted, stops the workers, finalises MPI if the library initialised it. All futures
@@ -185,6 +192,11 @@ PP_API int pp_server_close(pp_server *server);
 
 /* Workers in the whole farm, or a negative error. */
 PP_API int pp_get_ncpus(pp_server *server);
+
+/* Sets the number of workers of rank 0's node while tasks run; PP_AUTODETECT = one per core. Workers that are taken away
+ * end their running task first; what waited for them runs elsewhere. Does not wait for either.
+ * Errors: PP_ERR_ARG (negative, or over 1024), PP_ERR_LIMIT or PP_ERR_SYSTEM when no further worker can be started. */
+PP_API int pp_set_ncpus(pp_server *server, int n);
 
 /* Returns how many nodes are alive and fills in at most max of them. nodes may be NULL when max is 0. */
 PP_API int pp_get_active_nodes(pp_server *server, pp_node *nodes, int max);
@@ -201,11 +213,11 @@ PP_API int pp_print_stats(pp_server *server, FILE *stream);
 typedef struct {
     size_t size;
     const char *group; /* NULL = "default" */
-    const char *name;  /* for logs, progress and pp_info; copied; NULL = none */
-    int priority;      /* higher first; equal: in order of submission */
+    const char *name;  /* for logs, progress and pp_info; copied, cut to 63 bytes; NULL = none */
+    int priority;      /* higher first; equal: in order of submission. Orders what has not been handed out yet */
     int retries;       /* further tries after a crash or time-out; PP_INHERIT = the server's */
     double timeout;    /* seconds for one try, from its start; 0 = none, PP_INHERIT = the server's */
-    void (*callback)(pp_future f, void *arg);
+    void (*callback)(pp_future f, void *arg); /* NULL = none; see pp_add_callback */
     void *callback_arg;
 } pp_submit_options;
 
@@ -214,9 +226,15 @@ typedef struct {
         sizeof(pp_submit_options), NULL, NULL, 0, PP_INHERIT, PP_INHERIT, NULL, NULL                   \
     }
 
+/* A function with the options that its submissions share. */
+typedef struct {
+    pp_function function;
+    pp_submit_options options;
+} pp_template;
+
 enum pp_state { PP_QUEUED = 0, PP_RUNNING = 1, PP_FINISHED = 2 };
 
-/* What is known of a task. The caller sets size first. */
+/* What is known of a task. The caller sets size to sizeof(pp_task_info) first. */
 typedef struct {
     size_t size;
     int state;    /* PP_QUEUED, PP_RUNNING, PP_FINISHED */
@@ -225,7 +243,7 @@ typedef struct {
     int signal;   /* that ended it, or 0 */
     int rank;     /* where it ran (last), −1 before */
     int worker;   /* number of the worker in the farm, −1 before */
-    int attempts; /* tries so far */
+    int attempts; /* tries so far: those that were handed to a worker, begun or not */
     long pid;     /* of the worker process, 0 where not known */
     double submitted, started, finished; /* seconds since the server was opened; of the last try; 0 before */
     uint64_t task; /* number of the task, from 1 in order of submission */
@@ -235,7 +253,7 @@ typedef struct {
 
 /* Queues one call of fn with a copy of the arguments. args may be NULL when bytes is 0. Never waits for a worker.
  * Returns the null future on failure: PP_ERR_ARG, PP_ERR_FUNCTION (fn points into no code that another process
- * could have), PP_ERR_NOMEM, PP_ERR_STATE (inside a task).
+ * could have), PP_ERR_LIMIT (more than 4096 different functions), PP_ERR_NOMEM, PP_ERR_STATE (inside a task).
  * Ownership: a future is released by a successful pp_fetch, by pp_release, or by pp_server_close. */
 PP_API pp_future pp_submit(pp_server *server, pp_function fn, const void *args, size_t bytes);
 
@@ -243,15 +261,20 @@ PP_API pp_future pp_submit(pp_server *server, pp_function fn, const void *args, 
 PP_API pp_future pp_submit_with(pp_server *server, pp_function fn, const void *args, size_t bytes,
                                 const pp_submit_options *options);
 
+/* The same for a template. */
+PP_API pp_future pp_template_submit(pp_server *server, const pp_template *task_template, const void *args, size_t bytes);
+
 /* Waits and copies the result, which must have exactly that many bytes (else PP_ERR_SIZE and nothing is copied).
  * PP_OK releases the future; on an error it stays, for pp_info, until released. When the task has failed,
  * returns the reason and pp_last_error() is the task's message. result may be NULL when bytes is 0. Blocks. */
 PP_API int pp_fetch(pp_future f, void *result, size_t bytes);
 
-/* Waits and lends the result in place, without a copy; valid until pp_release. Either output may be NULL. Blocks. */
+/* Waits and lends the result in place, without a copy; valid until pp_release. Either output may be NULL. When the task
+ * has failed, as pp_fetch. Blocks. */
 PP_API int pp_result(pp_future f, const void **data, size_t *bytes);
 
-/* Gives the future up, finished or not. The task itself still runs. */
+/* Gives the future up, finished or not, and with it what pp_result has lent. The task itself still runs, and
+ * pp_server_close waits for it. */
 PP_API int pp_release(pp_future f);
 
 /* PP_OK once the task has finished, whatever its outcome; PP_TIMEOUT when time ran out. Blocks. */
@@ -269,6 +292,34 @@ PP_API int pp_wait_all(const pp_future *f, size_t n, double seconds);
 PP_API int pp_wait_any(const pp_future *f, size_t n, double seconds, size_t *index);
 PP_API int pp_wait_failed(const pp_future *f, size_t n, double seconds, size_t *index);
 
+/* Has callback(f, arg) run when the task has finished; without delay when it has already, and then nobody waits for it.
+ * Otherwise it runs before any waiter on that future returns. Callbacks run on the library's callback thread, one at a
+ * time, with no lock held, those of one future in the order in which they were given. A callback may submit, fetch and
+ * cancel; waits inside of it return when the task has finished, without waiting for callbacks. It may use its future even
+ * when the program has released it; when it fetches it, the future is stale for all others, those that wait for it too. */
+PP_API int pp_add_callback(pp_future f, void (*callback)(pp_future f, void *arg), void *arg);
+
+/* Waits until all tasks of the group, with their callbacks, have finished; NULL = of all groups. In a callback it does not
+ * wait for callbacks. An unknown group has nothing to wait for. PP_TIMEOUT when time ran out. Blocks. */
+PP_API int pp_wait_group(pp_server *server, const char *group, double seconds);
+
+/* Waits for the next future of the group (NULL = of all groups) to finish: each is delivered once, in order of
+ * completion. Those that were fetched or released, and those inside pp_map, are passed over. PP_END when none is
+ * outstanding, PP_TIMEOUT when time ran out. Takes the same time however many futures there are. Blocks. */
+PP_API int pp_next(pp_server *server, const char *group, double seconds, pp_future *f);
+
+/* Cancels: a queued task never starts; a running one is killed with its worker, which is replaced. Its outcome is
+ * PP_ERR_CANCELLED, and it is not tried again. PP_END when it had finished already; then its outcome stays. Does not
+ * wait; the future stays until it is released. */
+PP_API int pp_cancel(pp_future f);
+
+/* Runs one task for each of n items and waits for all. Item i is the item_bytes bytes at items + i * item_bytes; its
+ * result, of exactly result_bytes, goes to results + i * result_bytes. Items that fail leave their place in results as it
+ * was, and keep no other from being delivered. Returns PP_OK, or the status of the failed item with the lowest index,
+ * whose reason is in pp_last_error(). Blocks. */
+PP_API int pp_map(pp_server *server, pp_function fn, const void *items, size_t item_bytes, size_t n, void *results,
+                  size_t result_bytes);
+
 /* Fills in what is known now; never waits. */
 PP_API int pp_info(pp_future f, pp_task_info *info);
 
@@ -279,11 +330,12 @@ PP_API int pp_info(pp_future f, pp_task_info *info);
 PP_API const void *pp_task_args(const pp_task *task, size_t *bytes);
 
 /* The buffer to write the result into, 64-byte aligned. Calling again resizes it and keeps the contents.
- * A task that never calls it has an empty result. NULL when there is no memory; the task has then failed. */
+ * A task that never calls it has an empty result. NULL when there is no memory; the task has then failed, with
+ * PP_ERR_NOMEM. */
 PP_API void *pp_task_result(pp_task *task, size_t bytes);
 
-/* Marks the task as failed (PP_ERR_TASK) with a code and a message for pp_info. Returns; the task goes on to its
- * end, its result is dropped. */
+/* Marks the task as failed (PP_ERR_TASK) with a code and a message, cut to 511 bytes, for pp_info. Returns; the task
+ * goes on to its end, its result is dropped. */
 PP_API void pp_task_fail(pp_task *task, int code, const char *format, ...) PP_PRINTF(3, 4);
 
 /* Number of the task (from 1), of this try (from 1), and of the worker in the whole farm (from 0). */

@@ -19,11 +19,12 @@ struct ppi_collector {
     int read_fd[2];       /* reading ends of stdout's and stderr's pipe, -1 = none (workers that are threads) */
     uint64_t inodes[2];   /* to see whether a task has closed them */
     uint64_t fastest_ns;  /* tasks below this cannot have printed */
+    int look_again;       /* something may be there from before the next task */
     char *text[2];
     size_t bytes[2], room[2];
 };
 
-/* fds: two reading ends, or NULL. Writes to stdout to measure, and takes that out again. */
+/* fds: two reading ends, or NULL. Measures what a write to a pipe takes. */
 void ppi_collector_init(struct ppi_collector *collector, const int fds[2]);
 void ppi_collector_fini(struct ppi_collector *collector);
 

@@ -42,7 +42,10 @@ void ppi_scheduler_set_workers(struct ppi_scheduler *s, int agent, int workers)
     struct ppi_scheduler_agent *a = &s->agents[agent];
     s->workers += workers - a->workers;
     a->workers = workers;
-    if (workers == 0) a->given = 0;
+    if (workers == 0) {
+        s->given -= a->given;
+        a->given = 0;
+    }
     if (a->depth == 0) a->depth = ppi_depth_for(0);
     make_hungry(s, agent);
 }
@@ -78,6 +81,7 @@ int ppi_scheduler_push(struct ppi_scheduler *s, uint32_t task, int priority, int
     }
     struct ppi_ready_level *level = &s->levels[at];
     struct ppi_task *t = ppi_store_at(s->store, task);
+    t->flags |= PPI_TASK_LINKED;
     if (level->first == PPI_TASK_NONE) {
         t->next = PPI_TASK_NONE;
         level->first = level->last = task;
@@ -95,14 +99,25 @@ int ppi_scheduler_push(struct ppi_scheduler *s, uint32_t task, int priority, int
 
 static uint32_t pop(struct ppi_scheduler *s)
 {
-    struct ppi_ready_level *level = s->levels;
-    uint32_t task = level->first;
-    level->first = ppi_store_at(s->store, task)->next;
+    for (;;) {
+        /* The last level stays when it is empty, until another is needed: a queue that runs dry and fills again costs
+         * nothing. Others go at once, so that there are no more levels than priorities in use. */
+        uint32_t task = s->levels->first;
+        if (task != PPI_TASK_NONE) s->levels->first = ppi_store_at(s->store, task)->next;
+        if (s->levels->first == PPI_TASK_NONE && s->level_count > 1)
+            memmove(s->levels, s->levels + 1, (size_t)--s->level_count * sizeof *s->levels);
+        if (task == PPI_TASK_NONE) continue;
+        int cancelled = ppi_store_at(s->store, task)->state != PPI_TASK_QUEUED;
+        ppi_store_unlinked(s->store, task);
+        if (cancelled) continue;
+        s->ready--;
+        return task;
+    }
+}
+
+void ppi_scheduler_forget(struct ppi_scheduler *s)
+{
     s->ready--;
-    /* The level of the common priority stays, so that a queue that runs dry and fills again costs nothing. */
-    if (level->first == PPI_TASK_NONE && s->level_count > 1)
-        memmove(s->levels, s->levels + 1, (size_t)--s->level_count * sizeof *s->levels);
-    return task;
 }
 
 static uint64_t room(const struct ppi_scheduler_agent *a)
@@ -115,7 +130,9 @@ static uint64_t room(const struct ppi_scheduler_agent *a)
 static uint64_t grant(const struct ppi_scheduler *s, const struct ppi_scheduler_agent *a)
 {
     uint64_t most = room(a), workers = (uint64_t)a->workers;
-    uint64_t share = (s->ready * workers + (uint64_t)s->workers - 1) / (uint64_t)s->workers;
+    /* Its share of all that is unfinished, of which it has some already. */
+    uint64_t all = s->ready + s->given, share = (all * workers + (uint64_t)s->workers - 1) / (uint64_t)s->workers;
+    share = share > a->given ? share - a->given : 0;
     /* Idle workers are served first, whatever the share. */
     uint64_t idle = workers > a->given ? workers - a->given : 0;
     if (share < idle) share = idle;
@@ -144,6 +161,7 @@ int ppi_scheduler_next(struct ppi_scheduler *s, uint32_t *task, int *agent)
     *task = pop(s);
     *agent = s->current;
     s->agents[s->current].given++;
+    s->given++;
     s->grant--;
     return 1;
 }
@@ -151,7 +169,7 @@ int ppi_scheduler_next(struct ppi_scheduler *s, uint32_t *task, int *agent)
 void ppi_scheduler_finished(struct ppi_scheduler *s, int agent, uint64_t duration_ns)
 {
     struct ppi_scheduler_agent *a = &s->agents[agent];
-    if (a->given) a->given--;
+    if (a->given) a->given--, s->given--;
     if (duration_ns) {
         a->mean_ns = ppi_mean_update(a->mean_ns, duration_ns);
         a->depth = ppi_depth_for(a->mean_ns);

@@ -29,7 +29,7 @@ struct ppi_scheduler {
     struct ppi_task_store *store; /* for the records' links */
     struct ppi_ready_level *levels; /* highest priority first */
     int level_count, level_room;
-    uint64_t ready;
+    uint64_t ready, given; /* given: tasks that agents have */
     struct ppi_scheduler_agent *agents;
     int agent_count;
     long workers; /* of all agents */
@@ -46,6 +46,9 @@ void ppi_scheduler_set_workers(struct ppi_scheduler *s, int agent, int workers);
 
 /* Queues a task: behind, or before, those of its priority. PP_ERR_NOMEM for a new priority without memory. */
 int ppi_scheduler_push(struct ppi_scheduler *s, uint32_t task, int priority, int in_front);
+
+/* A task in the queue has left the state QUEUED: it is passed over when its turn comes. */
+void ppi_scheduler_forget(struct ppi_scheduler *s);
 
 /* The next assignment: 1, or 0 when no task is ready or no agent has room. */
 int ppi_scheduler_next(struct ppi_scheduler *s, uint32_t *task, int *agent);

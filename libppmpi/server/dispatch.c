@@ -1,6 +1,7 @@
 /* Hands ready tasks to agents: into a channel of our own workers, or into the message for another rank. */
 #include "server/server.h"
 
+#include "base/clock.h"
 #include "base/status.h"
 
 #include <stdlib.h>
@@ -8,7 +9,7 @@
 
 static uint64_t timeout_of(const struct pp_server *s, const struct ppi_task *t)
 {
-    return t->extra ? t->extra->timeout_ns : (uint64_t)(s->options.timeout * 1e9);
+    return t->extra ? t->extra->timeout_ns : ppi_timeout_ns(s->options.timeout);
 }
 
 static void give_here(struct pp_server *s, uint32_t index, struct ppi_task *t)
@@ -43,6 +44,24 @@ static void send_function(struct pp_server *s, int rank, uint32_t number)
                                   .offset = ref->offset};
     memcpy(f.build_id, ref->build_id, sizeof f.build_id);
     ppi_ranks_post(s, rank, PPI_WIRE_FUNCTION, 0, &f, ref->module, strlen(ref->module));
+}
+
+int ppi_server_set_initializer(struct pp_server *s)
+{
+    uint32_t number;
+    int is_new;
+    if (!s->options.initializer) return PP_OK;
+    int status = ppi_functions_number(s->functions, s->options.initializer, &number, &is_new);
+    if (status == PP_OK) status = ppi_agent_define(&s->workspace, number, ppi_functions_ref(s->functions, number));
+    if (status != PP_OK) return status;
+    return ppi_agent_set_initializer(&s->workspace, number, s->options.initializer_args, s->options.initializer_bytes);
+}
+
+void ppi_server_send_initializer(struct pp_server *s, int rank)
+{
+    struct ppi_wire_init w = {.bytes = s->options.initializer_bytes, .function = s->workspace.board->initializer.function};
+    send_function(s, rank, w.function);
+    ppi_ranks_post(s, rank, PPI_WIRE_INIT, 0, &w, s->options.initializer_args, s->options.initializer_bytes);
 }
 
 static void give_there(struct pp_server *s, int rank, uint32_t index, struct ppi_task *t)
@@ -83,7 +102,7 @@ void ppi_server_dispatch(struct pp_server *s)
     while (ppi_scheduler_next(&s->scheduler, &index, &rank)) {
         struct ppi_task *t = ppi_store_at(&s->store, index);
         ppi_task_apply(t, PPI_EVENT_ASSIGN);
-        t->agent = (uint32_t)rank;
+        t->agent = (uint16_t)rank;
         t->attempts++;
         s->assigned++;
         if (rank == 0)

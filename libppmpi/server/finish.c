@@ -1,4 +1,5 @@
 /* The way back: an agent's word about a task becomes the outcome of its future. */
+#include "server/callbacks.h"
 #include "server/server.h"
 
 #include "base/clock.h"
@@ -10,7 +11,7 @@
 
 struct ppi_task_extra *ppi_server_extra(struct pp_server *s, struct ppi_task *task)
 {
-    return ppi_task_extra(task, (uint64_t)(s->options.timeout * 1e9), s->options.retries);
+    return ppi_task_extra(task, ppi_timeout_ns(s->options.timeout), s->options.retries);
 }
 
 static void free_args(struct pp_server *s, struct ppi_task *t)
@@ -25,13 +26,25 @@ static void free_args(struct pp_server *s, struct ppi_task *t)
     ppi_arena_free(&s->workspace.arena, t->u.args.offset, t->bytes);
 }
 
+/* The program's hold on the future ends. */
+void ppi_server_give_up(struct pp_server *s, struct ppi_task *t)
+{
+    int told = t->state == PPI_TASK_FINISHED && (!(t->flags & PPI_TASK_CALLING) || t->extra->told);
+    if ((t->flags & (PPI_TASK_HELD | PPI_TASK_MAPPED)) == PPI_TASK_HELD && !told) ppi_groups_hide(&s->groups, t->group);
+    t->flags &= (uint8_t)~PPI_TASK_HELD;
+}
+
 void ppi_server_dispose(struct pp_server *s, uint32_t index)
 {
     struct ppi_task *t = ppi_store_at(&s->store, index);
+    ppi_server_give_up(s, t);
+    ppi_groups_unlist(&s->groups, index);
+    if (t->flags & PPI_TASK_CALLING) return; /* its callbacks may still use it: they come back here */
     if (t->flags & PPI_TASK_LOAN)
         ppi_agent_return_loan(&s->agent, t->u.result.value.lent.loan);
     else if (t->flags & PPI_TASK_BLOCK)
         ppi_arena_free(&s->workspace.arena, t->u.result.value.offset, t->bytes);
+    t->flags &= (uint8_t) ~(PPI_TASK_LOAN | PPI_TASK_BLOCK);
     ppi_task_apply(t, PPI_EVENT_RECYCLE);
     ppi_store_recycle(&s->store, index);
 }
@@ -84,10 +97,33 @@ static void set_value(struct pp_server *s, struct ppi_task *t, struct ppi_result
     t->u.result.value.offset = offset;
 }
 
+/* The end of a task, callbacks included: tells whoever waits. */
+void ppi_server_tell(struct pp_server *s, uint32_t index)
+{
+    struct ppi_task *t = ppi_store_at(&s->store, index);
+    if (!t->extra || !t->extra->told) {
+        if ((t->flags & (PPI_TASK_HELD | PPI_TASK_MAPPED)) == PPI_TASK_HELD)
+            ppi_groups_list(&s->groups, index);
+        else
+            ppi_groups_unhide(&s->groups, t->group);
+        ppi_groups_called(&s->groups, t->group);
+        ppi_watchers_tell(t, 0);
+    }
+    if (s->waiting > s->driving) s->wake_waiters = 1;
+    if (!(t->flags & PPI_TASK_HELD)) ppi_server_dispose(s, index);
+}
+
+/* The outcome is stored and its output printed: the task has finished. */
 static void complete(struct pp_server *s, uint32_t index)
 {
     struct ppi_task *t = ppi_store_at(&s->store, index);
     if (!ppi_task_apply(t, PPI_EVENT_FINISH)) return;
+    ppi_server_count(s, index);
+}
+
+void ppi_server_count(struct pp_server *s, uint32_t index)
+{
+    struct ppi_task *t = ppi_store_at(&s->store, index);
     s->unfinished--;
     if (t->status == PP_OK)
         s->done++;
@@ -95,9 +131,14 @@ static void complete(struct pp_server *s, uint32_t index)
         s->cancelled++;
     else
         s->failed++;
-    if (t->extra && t->extra->watchers) ppi_watchers_tell(s, t);
-    if (s->waiting > s->driving) s->wake_waiters = 1;
-    if (!(t->flags & PPI_TASK_HELD)) ppi_server_dispose(s, index);
+    ppi_groups_finished(&s->groups, t->group);
+    if (t->extra && t->extra->callbacks) {
+        ppi_watchers_tell(t, 1); /* waits on the callback thread do not wait for callbacks */
+        if (s->waiting > s->driving) s->wake_waiters = 1;
+        ppi_callbacks_due(s, index);
+        return;
+    }
+    ppi_server_tell(s, index);
 }
 
 static void complete_later(struct pp_server *s, uint32_t index)
@@ -121,13 +162,16 @@ void ppi_server_complete_deferred(struct pp_server *s)
     s->deferred_count = 0;
 }
 
-static void store_outcome(struct pp_server *s, struct ppi_task *t, struct ppi_result *r)
+void ppi_server_store(struct pp_server *s, struct ppi_task *t, struct ppi_result *r)
 {
     free_args(s, t);
-    if (t->state == PPI_TASK_CANCELLING) r->status = PP_ERR_CANCELLED;
+    if (t->state == PPI_TASK_CANCELLING && r->status != PP_ERR_CANCELLED) {
+        r->status = PP_ERR_CANCELLED; /* it ended otherwise, but too late */
+        r->bytes = 0;
+    }
     t->status = (signed char)r->status; /* all codes fit */
     t->worker = (uint32_t)r->worker & 0xffffff;
-    t->next = (uint32_t)r->pid;
+    t->pid = (uint32_t)r->pid;
     t->u.result.started_ns = r->started_ns > s->opened_ns ? r->started_ns - s->opened_ns : 0;
     t->u.result.finished_ns = r->finished_ns > s->opened_ns ? r->finished_ns - s->opened_ns : 0;
     if (r->status == PP_OK)
@@ -141,7 +185,7 @@ void ppi_server_outcome(struct pp_server *s, int rank, uint64_t id, uint16_t att
     uint32_t index;
     struct ppi_task *t = ppi_store_find(&s->store, id, &index);
     /* A late word about a task that was given up, or to another: dropped. */
-    if (!t || t->agent != (uint32_t)rank || t->attempts != attempt ||
+    if (!t || t->agent != rank || t->attempts != attempt ||
         (t->state != PPI_TASK_ASSIGNED && t->state != PPI_TASK_RUNNING && t->state != PPI_TASK_CANCELLING))
         return;
     uint64_t took = r->finished_ns - r->started_ns;
@@ -159,7 +203,7 @@ void ppi_server_outcome(struct pp_server *s, int rank, uint64_t id, uint16_t att
         return;
     }
     if (r->status == PP_OK) s->bytes_out += r->bytes;
-    store_outcome(s, t, r);
+    ppi_server_store(s, t, r);
     /* What it printed comes first; and so that futures finish in order, nothing overtakes it. */
     if (s->output[0].bytes || s->output[1].bytes || s->deferred_count)
         complete_later(s, index);
@@ -171,7 +215,7 @@ void ppi_server_started(struct pp_server *s, int rank, const struct ppi_wire_sta
 {
     uint32_t index;
     struct ppi_task *t = ppi_store_find(&s->store, w->id, &index);
-    if (!t || t->agent != (uint32_t)rank || t->attempts != w->attempt) return; /* late */
+    if (!t || t->agent != rank || t->attempts != w->attempt) return; /* late */
     struct ppi_task_extra *extra = ppi_server_extra(s, t);
     if (!extra || !ppi_task_apply(t, PPI_EVENT_START)) return;
     extra->started_ns = now_ns - (w->age_ns < now_ns ? w->age_ns : 0);

@@ -1,4 +1,6 @@
 /* The server's beginning and end. */
+#include "server/callbacks.h"
+#include "server/report.h"
 #include "server/server.h"
 
 #include "base/clock.h"
@@ -24,6 +26,7 @@ static int allocate(struct pp_server *s)
         if (!(s->ranks[i].functions_sent = calloc(PPI_FUNCTIONS_MAX / 32, sizeof(uint32_t))))
             return ppi_error(PP_ERR_NOMEM, "no memory for %d ranks", s->rank_count);
     int status = ppi_functions_create(&s->functions);
+    if (status == PP_OK) status = ppi_groups_init(&s->groups, &s->store);
     return status == PP_OK ? ppi_scheduler_init(&s->scheduler, &s->store, s->rank_count) : status;
 }
 
@@ -40,6 +43,8 @@ static void release(struct pp_server *s)
     for (int i = 0; i < 2; i++) free(s->output[i].text);
     ppi_functions_destroy(s->functions);
     ppi_scheduler_fini(&s->scheduler);
+    for (uint32_t i = 0; i < s->store.used; i++) ppi_callbacks_drop(ppi_store_at(&s->store, i));
+    ppi_groups_fini(&s->groups);
     ppi_store_fini(&s->store);
     ppi_workspace_destroy(&s->workspace);
     pthread_cond_destroy(&s->changed);
@@ -64,6 +69,7 @@ static int start_workers(struct pp_server *s, struct ppi_pool *pool)
     struct ppi_agent_config config = {.workers = s->ranks[0].workers,
                                       .cores_per_worker = s->options.cores_per_worker,
                                       .first_number = 0,
+                                      .extra_number = s->first_extra_number,
                                       .restart = s->options.restart,
                                       .bind = 1,
                                       .topology = &s->topology};
@@ -94,6 +100,7 @@ int ppi_server_create(struct pp_server **out, const struct ppi_server_setup *set
     s->rank_count = s->transport ? s->transport->size : 1;
     s->opened_ns = ppi_now_ns();
     s->streams_end = &s->streams;
+    s->full_end = &s->full;
     ppi_store_init(&s->store);
     /* The driver polls the agent while it waits for the ranks' first words, before there is one. */
     s->agent.workspace = &s->workspace;
@@ -102,6 +109,9 @@ int ppi_server_create(struct pp_server **out, const struct ppi_server_setup *set
     pthread_mutex_lock(&s->lock);
     if (status == PP_OK) {
         describe_this_rank(s);
+        status = ppi_server_set_initializer(s);
+    }
+    if (status == PP_OK) {
         status = ppi_ranks_handshake(s);
     }
     if (status == PP_OK) {
@@ -109,9 +119,10 @@ int ppi_server_create(struct pp_server **out, const struct ppi_server_setup *set
         pool_open = 0;
     }
     if (status == PP_OK) status = ppi_ranks_ready(s);
-    if (status != PP_OK && s->ranks) ppi_ranks_stop(s, 1);
+    if (status != PP_OK && s->ranks) ppi_ranks_stop(s, 1, 1);
     pthread_mutex_unlock(&s->lock);
     if (status == PP_OK) status = ppi_background_start(s);
+    if (status == PP_OK) ppi_report_start(s);
     if (status != PP_OK) {
         if (pool_open)
             ppi_pool_close(setup->pool);
@@ -127,7 +138,7 @@ int ppi_server_create(struct pp_server **out, const struct ppi_server_setup *set
 static int none_unfinished(void *arg)
 {
     const struct pp_server *s = arg;
-    return s->unfinished == 0;
+    return s->unfinished == 0 && s->calling == 0;
 }
 
 void ppi_server_wait_all_tasks(struct pp_server *s)
@@ -146,17 +157,30 @@ static void print_rest(struct pp_server *s)
     }
 }
 
-void ppi_server_destroy(struct pp_server *s, int cancel)
+void ppi_server_destroy(struct pp_server *s)
 {
     pthread_mutex_lock(&s->lock);
-    if (!cancel) ppi_server_wait_all_tasks(s);
+    ppi_server_wait_all_tasks(s);
     pthread_mutex_unlock(&s->lock);
+    ppi_callbacks_stop(s);
     ppi_background_stop(s);
+    ppi_report_stop(s);
     pthread_mutex_lock(&s->lock);
-    ppi_ranks_stop(s, 0);
-    ppi_agent_close(&s->agent, cancel ? 0 : CLOSE_GRACE_S);
+    ppi_ranks_stop(s, 0, 0);
+    ppi_agent_close(&s->agent, CLOSE_GRACE_S);
     pthread_mutex_unlock(&s->lock);
     print_rest(s);
     if (s->mpi) s->mpi->ops->close(s->mpi);
     release(s);
+}
+
+void ppi_server_abandon(struct pp_server *s)
+{
+    /* Other threads of the program may be inside the library: they stay at the lock, and nothing is freed under them. */
+    ppi_background_stop(s);
+    pthread_mutex_lock(&s->lock);
+    ppi_ranks_stop(s, 0, 1);
+    ppi_agent_close(&s->agent, 0);
+    print_rest(s);
+    if (s->mpi) s->mpi->ops->close(s->mpi);
 }

@@ -1,4 +1,5 @@
 /* Who drives, when, and how it waits. */
+#include "server/report.h"
 #include "server/server.h"
 
 #include "base/clock.h"
@@ -20,6 +21,7 @@
 #define NAP_MOST_NS 1000000ull       /* … doubled up to this while tasks are out, */
 #define NAP_IDLE_NS 10000000ull      /* … and this otherwise */
 #define BACKGROUND_NAP_NS 50000000ull
+#define DRIVE_STEPS 1000             /* in a row by the background thread, which has other things to do too */
 #define GRACE_NS 100000ull           /* so long after its last call the program counts as being inside the library */
 
 static void write_output(struct ppi_text text[2])
@@ -69,11 +71,18 @@ static void stream_sent(void *ctx)
 }
 
 /* Without the lock, by the driver: sends what is in the outbox, receives what has come. */
-static struct received *exchange(struct pp_server *s, struct posted *posts, int count, struct ppi_outgoing_stream *streams)
+static struct received *exchange(struct pp_server *s, struct ppi_full_message *full, struct posted *posts, int count,
+                                 struct ppi_outgoing_stream *streams)
 {
     struct ppi_transport *t = s->transport;
+    while (full) {
+        struct ppi_full_message *next = full->next;
+        t->ops->send(t, full->rank, full->writer.message, full->writer.bytes);
+        free(full);
+        full = next;
+    }
     for (int i = 0; i < count; i++) {
-        if (t->ops->send(t, posts[i].rank, posts[i].writer.message, posts[i].writer.bytes) != PP_OK) continue;
+        if (posts[i].writer.bytes && t->ops->send(t, posts[i].rank, posts[i].writer.message, posts[i].writer.bytes) != PP_OK) continue;
         if (s->ranks[posts[i].rank].bell) ppi_doorbell_ring(s->ranks[posts[i].rank].bell);
     }
     while (streams) {
@@ -127,6 +136,9 @@ int ppi_server_step(struct pp_server *s)
     if (wakes || printing || s->transport) {
         int count;
         struct posted *posts = take_outbox(s, &count);
+        struct ppi_full_message *full = s->full;
+        s->full = NULL;
+        s->full_end = &s->full;
         struct ppi_outgoing_stream *streams = s->streams;
         s->streams = NULL;
         s->streams_end = &s->streams;
@@ -137,7 +149,7 @@ int ppi_server_step(struct pp_server *s)
 
         for (int i = 0; i < wakes; i++) ppi_futex_wake(wake[i], 1);
         if (printing) write_output(text);
-        struct received *received = s->transport ? exchange(s, posts, count, streams) : NULL;
+        struct received *received = s->transport ? exchange(s, full, posts, count, streams) : NULL;
         free(posts);
 
         pthread_mutex_lock(&s->lock);
@@ -280,10 +292,6 @@ void ppi_server_look(struct pp_server *s)
 void ppi_server_kick(struct pp_server *s)
 {
     pthread_mutex_lock(&s->lock);
-    if (s->outbox_count == 0) {
-        pthread_mutex_unlock(&s->lock);
-        return;
-    }
     int driven = s->driving;
     ppi_server_look(s);
     pthread_mutex_unlock(&s->lock);
@@ -297,7 +305,7 @@ static uint64_t background_drive(struct pp_server *s, uint64_t *nap)
 {
     s->driving = 1;
     ppi_doorbell_silence(s->workspace.bell);
-    while (ppi_server_step(s)) *nap = 0;
+    for (int i = 0; i < DRIVE_STEPS && ppi_server_step(s); i++) *nap = 0;
     s->driving = 0;
     if (s->waiting) pthread_cond_broadcast(&s->changed);
     uint64_t most = patience(s, ppi_now_ns(), nap);
@@ -318,7 +326,7 @@ static void *background(void *arg)
         uint32_t ticket = atomic_load(&bell->rings[PPI_LISTENER_BACKGROUND]);
         if (!s->driving && s->unfinished) {
             ppi_doorbell_listen(bell, PPI_LISTENER_BACKGROUND);
-            if (ppi_agent_has_news(&s->agent) || s->outbox_count) continue;
+            if (ppi_agent_has_news(&s->agent) || s->outbox_count) sleep_ns = 0;
         }
         s->background_deep = 1;
         pthread_mutex_unlock(&s->lock);
@@ -332,6 +340,7 @@ static void *background(void *arg)
             ticket = atomic_load(&bell->rings[PPI_LISTENER_BACKGROUND]);
             ppi_futex_wait(&bell->rings[PPI_LISTENER_BACKGROUND], ticket, GRACE_NS);
         }
+        ppi_report_tick(s);
         pthread_mutex_lock(&s->lock);
         s->background_deep = 0;
     }

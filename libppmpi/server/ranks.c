@@ -23,6 +23,13 @@ void ppi_ranks_post(struct pp_server *s, int rank, enum ppi_wire_kind kind, unsi
         return;
     }
     s->outbox_bytes += r->out.bytes - before;
+    struct ppi_full_message *full;
+    if (r->out.bytes >= PPI_WIRE_MESSAGE_MAX && (full = malloc(sizeof *full))) {
+        *full = (struct ppi_full_message){rank, r->out, NULL};
+        *s->full_end = full;
+        s->full_end = &full->next;
+        memset(&r->out, 0, sizeof r->out);
+    }
     if (r->in_outbox) return;
     r->in_outbox = 1;
     s->outbox[s->outbox_count++] = rank;
@@ -127,7 +134,10 @@ void ppi_ranks_message(struct pp_server *s, int rank, const char *message, size_
                 result_arrived(s, rank, &record.as.RESULT, record.data, 0, now);
             break;
         case PPI_WIRE_OUTPUT: ppi_server_output(s, record.as.OUTPUT.stream, record.data, record.bytes); break;
-        case PPI_WIRE_BYE: r->said_bye = 1; break;
+        case PPI_WIRE_BYE:
+            r->said_bye = 1;
+            s->wake_waiters = 1;
+            break;
         default: ppi_log(PP_LOG_WARNING, "rank %d sent a %s, which only the server sends", rank, ppi_wire_name(record.kind));
         }
     }
@@ -240,8 +250,10 @@ int ppi_ranks_handshake(struct pp_server *s)
                                      .restart = s->options.restart,
                                      .log_level = s->options.log_level,
                                      .bind = 1};
+        if (s->options.initializer) ppi_server_send_initializer(s, i);
         ppi_ranks_post(s, i, PPI_WIRE_WELCOME, 0, &w, NULL, 0);
     }
+    s->first_extra_number = first;
     return PP_OK;
 }
 
@@ -258,11 +270,11 @@ int ppi_ranks_ready(struct pp_server *s)
     return PP_OK;
 }
 
-void ppi_ranks_stop(struct pp_server *s, int status)
+void ppi_ranks_stop(struct pp_server *s, int status, int at_once)
 {
     if (!s->transport) return;
     for (int i = 1; i < s->rank_count; i++)
-        ppi_ranks_post(s, i, PPI_WIRE_STOP, 0, &(struct ppi_wire_stop){status, 0}, NULL, 0);
+        ppi_ranks_post(s, i, PPI_WIRE_STOP, 0, &(struct ppi_wire_stop){status, at_once}, NULL, 0);
     if (ppi_server_wait(s, all_bye, s, ppi_now_ns() + BYE_PATIENCE_NS) != PP_OK)
         ppi_log(PP_LOG_WARNING, "not every rank has said that it stops");
 }

@@ -9,6 +9,7 @@
 #include "agent/agent.h"
 #include "function/function.h"
 #include "scheduler/scheduler.h"
+#include "server/groups.h"
 #include "task/task.h"
 #include "transport/transport.h"
 #include "wire/wire.h"
@@ -41,6 +42,12 @@ struct ppi_outgoing_stream { /* arguments that are too large for a message */
     struct ppi_outgoing_stream *next;
 };
 
+struct ppi_full_message {
+    int rank;
+    struct ppi_wire_writer writer;
+    struct ppi_full_message *next;
+};
+
 struct ppi_text {
     char *text;
     size_t bytes, room;
@@ -61,15 +68,22 @@ struct pp_server {
     struct ppi_transport *transport; /* NULL when there is one rank: then nothing is to be moved */
     struct ppi_transport *mpi;       /* to be closed at the end, NULL when MPI was not initialised */
     struct ppi_rank *ranks;
+    int first_extra_number; /* numbers of workers that are added later */
     int rank_count, unringable; /* unringable: ranks that have no doorbell for us, or we none for them */
 
     struct ppi_task_store store;
     struct ppi_scheduler scheduler;
     struct ppi_function_table *functions;
 
+    struct ppi_groups groups;
+    struct ppi_callback_thread *callbacks; /* NULL until a callback is given */
+    size_t with_callbacks; /* tasks that have not finished and have callbacks */
+    uint64_t calling;      /* tasks that have finished and whose callbacks have not */
+
     uint64_t unfinished, assigned; /* tasks; assigned: given to an agent */
     uint64_t done, failed, cancelled, retried, bytes_in, bytes_out;
 
+    struct ppi_full_message *full, **full_end; /* messages that have got large, before those in the outbox */
     int *outbox, outbox_count; /* ranks that there are messages for */
     int outbox_urgent;         /* one is for an idle worker */
     size_t outbox_bytes;
@@ -78,6 +92,9 @@ struct pp_server {
     struct ppi_text output[2];
     uint32_t *deferred; /* tasks whose outcome is stored, but whose output is not yet printed */
     size_t deferred_count, deferred_room;
+
+    uint64_t progress_ns; /* when the progress line was last printed */
+    int on_terminal;      /* stderr is one */
 
     pthread_t background;
     int background_runs;
@@ -97,13 +114,14 @@ struct ppi_server_setup {
     struct ppi_transport *transport; /* NULL = one rank */
 };
 int ppi_server_create(struct pp_server **out, const struct ppi_server_setup *setup);
-void ppi_server_destroy(struct pp_server *s, int cancel);
+void ppi_server_destroy(struct pp_server *s); /* when all tasks have finished */
+void ppi_server_abandon(struct pp_server *s); /* now, from an exit handler: tasks end unfinished */
 
 struct ppi_task_extra *ppi_server_extra(struct pp_server *s, struct ppi_task *task);
 
 /* submit.c */
 int ppi_server_submit(struct pp_server *s, pp_function fn, const void *args, size_t bytes,
-                      const pp_submit_options *options, pp_future *out);
+                      const pp_submit_options *options, int mapped, pp_future *out);
 
 /* functions.c: which number a function has. */
 int ppi_functions_create(struct ppi_function_table **out);
@@ -113,14 +131,20 @@ const struct ppi_function_ref *ppi_functions_ref(const struct ppi_function_table
 
 /* finish.c: the way back. All with the lock held. */
 void ppi_server_outcome(struct pp_server *s, int rank, uint64_t id, uint16_t attempt, struct ppi_result *result);
+void ppi_server_store(struct pp_server *s, struct ppi_task *task, struct ppi_result *result);
 void ppi_server_started(struct pp_server *s, int rank, const struct ppi_wire_started *w, uint64_t now_ns);
 void ppi_server_output(void *s, int stream, const char *text, size_t bytes);
 void ppi_server_job_finished(void *s, const struct ppi_job *job, struct ppi_result *result);
 void ppi_server_complete_deferred(struct pp_server *s);
+void ppi_server_count(struct pp_server *s, uint32_t index); /* the task has just become FINISHED */
+void ppi_server_tell(struct pp_server *s, uint32_t index);  /* … and so have its callbacks */
 void ppi_server_dispose(struct pp_server *s, uint32_t index);
+void ppi_server_give_up(struct pp_server *s, struct ppi_task *task);
 const void *ppi_server_result_data(struct pp_server *s, const struct ppi_task *task);
 
 /* dispatch.c: ready tasks → agents. With the lock held. */
+int ppi_server_set_initializer(struct pp_server *s); /* before anything runs: here, */
+void ppi_server_send_initializer(struct pp_server *s, int rank); /* … and there */
 void ppi_server_dispatch(struct pp_server *s);
 
 /* True when the task is known to run now; fills in where. */
@@ -135,7 +159,7 @@ int ppi_server_wait(struct pp_server *s, ppi_condition met, void *arg, uint64_t 
 /* With the lock held: one look at what has happened, by whoever asks without waiting. */
 void ppi_server_look(struct pp_server *s);
 void ppi_server_wait_all_tasks(struct pp_server *s); /* with the lock held */
-/* Without the lock, after something was put into the outbox: sees that it leaves. */
+/* Without the lock, after something was put into the outbox or a channel: sees that it leaves. */
 void ppi_server_kick(struct pp_server *s);
 int ppi_background_start(struct pp_server *s);
 /* With the lock held, by whoever leaves work behind: the background thread will see to it. */
@@ -148,10 +172,13 @@ int ppi_ranks_ready(struct pp_server *s);     /* … and which has them */
 void ppi_ranks_post(struct pp_server *s, int rank, enum ppi_wire_kind kind, unsigned flags, const void *fixed,
                     const void *data, size_t bytes);
 void ppi_ranks_message(struct pp_server *s, int rank, const char *message, size_t bytes);
-void ppi_ranks_stop(struct pp_server *s, int status);
+void ppi_ranks_stop(struct pp_server *s, int status, int at_once);
 
 /* wait.c */
-void ppi_watchers_tell(struct pp_server *s, struct ppi_task *task);
+void ppi_watchers_tell(struct ppi_task *task, int only_on_callback_thread);
+
+/* cancel.c */
+int ppi_server_cancel(struct pp_server *s, uint32_t index);
 
 /* stats.c */
 int ppi_server_workers(const struct pp_server *s); /* these three with the lock held */

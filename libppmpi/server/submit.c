@@ -1,3 +1,4 @@
+#include "server/callbacks.h"
 #include "server/server.h"
 
 #include "base/clock.h"
@@ -21,7 +22,7 @@ static int apply_options(struct pp_server *s, struct ppi_task *task, const pp_su
     if (!o->name && !has_timeout && !has_retries && o->priority == 0) return PP_OK;
     struct ppi_task_extra *extra = ppi_server_extra(s, task);
     if (!extra) return ppi_error(PP_ERR_NOMEM, "no memory for the options of a task");
-    extra->timeout_ns = (uint64_t)((o->timeout == PP_INHERIT ? s->options.timeout : o->timeout) * 1e9);
+    extra->timeout_ns = ppi_timeout_ns(o->timeout == PP_INHERIT ? s->options.timeout : o->timeout);
     extra->retries = o->retries == PP_INHERIT ? s->options.retries : o->retries;
     extra->priority = o->priority;
     if (o->name && !(extra->name = strndup(o->name, sizeof(((pp_task_info *)0)->name) - 1)))
@@ -39,26 +40,30 @@ static int check_options(const pp_submit_options *o)
         return ppi_error(PP_ERR_ARG, "submit options: timeout is %g; seconds from 0 (none) on, or PP_INHERIT", o->timeout);
     if (o->retries != PP_INHERIT && (o->retries < 0 || o->retries > 60000))
         return ppi_error(PP_ERR_ARG, "submit options: retries is %d; 0 to 60000, or PP_INHERIT", o->retries);
-    if (o->group || o->callback)
-        return ppi_error(PP_ERR_UNSUPPORTED, "submit options: %s is not supported in this version",
-                         o->group ? "group" : "callback");
     return PP_OK;
 }
 
+static int below_limit(void *arg)
+{
+    const struct pp_server *s = arg;
+    return s->unfinished < s->options.queue_limit;
+}
+
 int ppi_server_submit(struct pp_server *s, pp_function fn, const void *args, size_t bytes,
-                      const pp_submit_options *options, pp_future *out)
+                      const pp_submit_options *options, int mapped, pp_future *out)
 {
     int status = check_options(options), is_new;
     if (status != PP_OK) return status;
     uint64_t now = ppi_now_ns() - s->opened_ns, offset = 0;
     uint32_t function, index = PPI_TASK_NONE;
     _Atomic uint32_t *wake[PPI_WORKERS_MAX];
-    int wakes = 0, kick = 0;
+    int wakes = 0, kick = 0, group = 0;
 
     pthread_mutex_lock(&s->lock);
     s->calls++;
+    if (s->options.queue_limit && !below_limit(s)) ppi_server_wait(s, below_limit, s, UINT64_MAX);
     if ((status = ppi_functions_number(s->functions, fn, &function, &is_new)) != PP_OK) goto out;
-    if (is_new) ppi_agent_define(&s->agent, function, ppi_functions_ref(s->functions, function));
+    if (is_new) ppi_agent_define(&s->workspace, function, ppi_functions_ref(s->functions, function));
     if (bytes > PPI_TASK_INLINE_ARGS && !(offset = ppi_arena_alloc(&s->workspace.arena, bytes))) {
         status = ppi_error(PP_ERR_NOMEM, "no memory for arguments of %zu bytes", bytes);
         goto out;
@@ -87,9 +92,19 @@ int ppi_server_submit(struct pp_server *s, pp_function fn, const void *args, siz
         memcpy(task->u.args.in, args, bytes);
     }
     if ((status = apply_options(s, task, options)) != PP_OK) goto out;
+    if (options && options->callback &&
+        (status = ppi_callbacks_add(s, index, options->callback, options->callback_arg)) != PP_OK)
+        goto out;
+    if (options && options->group && (status = ppi_groups_make(&s->groups, options->group, &group)) != PP_OK) goto out;
+    task->group = (uint16_t)group;
     if ((status = ppi_scheduler_push(&s->scheduler, index, task->extra ? task->extra->priority : 0, 0)) != PP_OK)
         goto out;
     ppi_task_apply(task, PPI_EVENT_SUBMIT);
+    ppi_groups_submitted(&s->groups, group);
+    if (mapped) {
+        task->flags |= PPI_TASK_MAPPED;
+        ppi_groups_hide(&s->groups, group);
+    }
     s->unfinished++;
     s->bytes_in += bytes;
     out->id = ppi_task_id_of(task, index);
@@ -102,6 +117,9 @@ out:
     if (status != PP_OK) {
         if (offset) ppi_arena_free(&s->workspace.arena, offset, bytes);
         if (index != PPI_TASK_NONE) {
+            struct ppi_task *undone = ppi_store_at(&s->store, index);
+            if (undone->extra && undone->extra->callbacks) s->with_callbacks--;
+            ppi_callbacks_drop(undone);
             s->store.submitted--;
             ppi_store_recycle(&s->store, index);
         }

@@ -9,6 +9,16 @@ int ppi_wait_one(struct pp_server *s, pp_future f, uint64_t deadline_ns, struct 
 
 int ppi_wait_all(struct pp_server *s, const pp_future *f, size_t n, uint64_t deadline_ns);
 
+/* All of a group; NULL = everything. */
+int ppi_wait_group(struct pp_server *s, const char *name, uint64_t deadline_ns);
+
+/* The next of a group (NULL = of all) to finish; PP_END when none is outstanding. */
+int ppi_wait_next(struct pp_server *s, const char *name, uint64_t deadline_ns, pp_future *f);
+
+/* Whether a wait on this thread is over; whether this thread may still use the future. */
+int ppi_task_is_ready(const struct ppi_task *task);
+int ppi_task_is_held(const struct ppi_task *task);
+
 /* only_failed: waits for one that failed; PP_END when all ended well. */
 int ppi_wait_some(struct pp_server *s, const pp_future *f, size_t n, uint64_t deadline_ns, int only_failed, size_t *index);
 

@@ -1,14 +1,13 @@
 /* The life of a task. One table says what each event does in each state; ppi_task_apply is the only place where a task's state
  * changes.
  *
- *            submit          assign            start
- *     FREE ─────────▶ QUEUED ───────▶ ASSIGNED ──────▶ RUNNING
- *      ▲                │  ▲             │  │             │ │
- *      │ recycle        │  └─── requeue ─┴──│─────────────┘ │
- *      │                │ cancel            │ cancel        │ finish
- *   FINISHED ◀──────────┘◀── finish ── CANCELLING ◀─────────┤
- *      ▲                                                    │
- *      └────────────────────────────────────────────────────┘
+ *     FREE ── submit ──▶ QUEUED ── assign ──▶ ASSIGNED ── start ──▶ RUNNING
+ *                        QUEUED ◀──────── requeue ── ASSIGNED, RUNNING
+ *                        QUEUED ── cancel ──▶ FINISHED
+ *            ASSIGNED, RUNNING ── cancel ──▶ CANCELLING ── requeue ──▶ FINISHED
+ *     ASSIGNED, RUNNING, CANCELLING ── finish ──▶ FINISHED ── recycle ──▶ FREE
+ *
+ * (tests/unit/test_state.c reads these arrows.)
  */
 #ifndef PPI_TASK_STATE_H
 #define PPI_TASK_STATE_H

@@ -78,10 +78,18 @@ uint32_t ppi_store_new(struct ppi_task_store *store)
     task->next = PPI_TASK_NONE;
     task->extra = NULL;
     task->agent = 0;
-    task->worker = 0;
+    task->group = 0;
+    task->pid = 0;
+    task->worker = 0xffffff;
     task->status = 0;
     task->number = ++store->submitted;
     return index;
+}
+
+static void put_among_free(struct ppi_task_store *store, uint32_t index)
+{
+    ppi_store_at(store, index)->next = store->free;
+    store->free = index;
 }
 
 void ppi_store_recycle(struct ppi_task_store *store, uint32_t index)
@@ -90,8 +98,14 @@ void ppi_store_recycle(struct ppi_task_store *store, uint32_t index)
     assert(task->state == PPI_TASK_FREE);
     free_extra(task);
     if (++task->generation == 0) task->generation = 1; /* the null future stays null */
-    task->next = store->free;
-    store->free = index;
+    if (!(task->flags & PPI_TASK_LINKED)) put_among_free(store, index);
+}
+
+void ppi_store_unlinked(struct ppi_task_store *store, uint32_t index)
+{
+    struct ppi_task *task = ppi_store_at(store, index);
+    task->flags &= (uint8_t)~PPI_TASK_LINKED;
+    if (task->state == PPI_TASK_FREE) put_among_free(store, index);
 }
 
 struct ppi_task *ppi_store_find(const struct ppi_task_store *store, uint64_t id, uint32_t *index)

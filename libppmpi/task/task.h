@@ -12,14 +12,18 @@
 #define PPI_TASK_NONE UINT32_MAX
 
 enum ppi_task_flags {
-    PPI_TASK_HELD = 1,      /* the program has the future */
-    PPI_TASK_BLOCK = 2,     /* arguments or result are in a block of the arena, not inline */
-    PPI_TASK_LOAN = 4,      /* the result is lent from a worker's segment */
-    PPI_TASK_PINNED = 8,    /* some thread copies the result out: do not free */
-    PPI_TASK_AWAITED = 16   /* some thread waits for just this task */
+    PPI_TASK_HELD = 1,     /* the program has the future */
+    PPI_TASK_BLOCK = 2,    /* arguments or result are in a block of the arena, not inline */
+    PPI_TASK_LOAN = 4,     /* the result is lent from a worker's segment */
+    PPI_TASK_CALLING = 8,  /* has finished, its callbacks have not */
+    PPI_TASK_TAKEN = 16,   /* was fetched: not even its callback has it any more */
+    PPI_TASK_MAPPED = 32,  /* belongs to a pp_map: pp_next passes it over */
+    PPI_TASK_LINKED = 64,  /* in the queue; perhaps cancelled there, and to be passed over */
+    PPI_TASK_LISTED = 128  /* in its group's list for pp_next */
 };
 
 struct ppi_watcher;         /* server/wait.c */
+struct ppi_callback;        /* server/callbacks.c */
 struct ppi_outgoing_stream; /* server/dispatch.c */
 struct ppi_loan;
 
@@ -32,6 +36,8 @@ struct ppi_task_extra {
     uint64_t started_ns; /* of a task that another rank has told to run: since when, on our clock, */
     long pid;            /* … and in which process */
     char *message;
+    struct ppi_callback *callbacks; /* in the order in which they were given */
+    int told; /* whoever waited for it has been told, although callbacks are running */
     struct ppi_watcher *watchers;
     struct ppi_outgoing_stream *stream; /* its arguments are on their way to another rank */
 };
@@ -40,13 +46,16 @@ struct ppi_task {
     uint32_t generation;
     uint8_t state, flags;
     uint16_t attempts; /* begun so far */
-    uint32_t next;     /* in the queue or among the free; of a finished task: the worker's pid */
-    uint32_t function;
+    uint32_t next;     /* in the queue or among the free */
+    uint32_t function; /* once finished: the previous in its group's list */
     uint64_t number;
     uint64_t submitted_ns;
     uint64_t bytes; /* of the arguments; once finished, of the result */
     struct ppi_task_extra *extra;
-    uint32_t agent; /* rank that has, or had, it */
+    uint16_t agent; /* rank that has, or had, it */
+    uint16_t group;
+    uint32_t list_next; /* in its group's list */
+    uint32_t pid;       /* once finished: of the worker */
     uint32_t worker : 24;
     int32_t status : 8; /* once finished */
     union {
@@ -83,8 +92,10 @@ void ppi_store_fini(struct ppi_task_store *store); /* frees the extras too */
 /* A fresh record in state FREE, numbered; PPI_TASK_NONE without memory. */
 uint32_t ppi_store_new(struct ppi_task_store *store);
 
-/* The record goes back: its futures are stale from now on. Its state must be FREE again. */
+/* The record goes back: its futures are stale from now on. Its state must be FREE again. One that is still linked in the queue
+ * is used again only after ppi_store_unlinked. */
 void ppi_store_recycle(struct ppi_task_store *store, uint32_t index);
+void ppi_store_unlinked(struct ppi_task_store *store, uint32_t index);
 
 struct ppi_task *ppi_store_at(const struct ppi_task_store *store, uint32_t index);
 

@@ -15,6 +15,7 @@ struct record_header {
 };
 
 #define ORDER 0x01020304u
+#define UNITS_MAX (int)(8 * sizeof ((struct ppi_wire_hello *)0)->allowed)
 
 static const struct {
     const char *name;
@@ -82,25 +83,34 @@ static int text_ends(const char *text, size_t room)
     return memchr(text, '\0', room) != NULL;
 }
 
+static int status_is_known(int status)
+{
+    return status <= PP_OK && status >= PP_ERR_INTERNAL;
+}
+
 /* What the fixed part says must agree with itself and with the bytes behind it. */
 static int sane(const struct ppi_wire_record *r)
 {
     int streamed = (r->flags & PPI_WIRE_STREAMED) != 0;
     if (streamed && (r->bytes != 0 || (r->kind != PPI_WIRE_TASK && r->kind != PPI_WIRE_RESULT))) return 0;
     switch (r->kind) {
-    case PPI_WIRE_HELLO: return text_ends(r->as.HELLO.host, sizeof r->as.HELLO.host) && r->as.HELLO.limit >= 1 &&
+    case PPI_WIRE_HELLO:
+        return text_ends(r->as.HELLO.host, sizeof r->as.HELLO.host) && r->as.HELLO.limit >= 1 &&
+               r->as.HELLO.limit <= UNITS_MAX && r->as.HELLO.cores >= 0 && r->as.HELLO.allowed_cores >= 0 &&
                r->as.HELLO.quota >= 0;
     case PPI_WIRE_WELCOME:
         return r->as.WELCOME.workers >= 1 && r->as.WELCOME.first_number >= 0 && r->as.WELCOME.cores_per_worker >= 1;
-    case PPI_WIRE_READY: return r->as.READY.status <= 0 && r->as.READY.workers >= 0;
+    case PPI_WIRE_READY: return status_is_known(r->as.READY.status) && r->as.READY.workers >= 0;
     case PPI_WIRE_FUNCTION:
         return r->as.FUNCTION.build_id_bytes >= 1 &&
                r->as.FUNCTION.build_id_bytes <= (int)sizeof r->as.FUNCTION.build_id && r->bytes < 1024;
+    case PPI_WIRE_INIT: return r->as.INIT.bytes == r->bytes;
     case PPI_WIRE_TASK: return streamed ? r->as.TASK.bytes > 0 : r->as.TASK.bytes == r->bytes;
     case PPI_WIRE_RESULT:
-        return (streamed ? r->as.RESULT.bytes > 0 : r->as.RESULT.bytes == r->bytes) && r->as.RESULT.status <= 0;
+        return (streamed ? r->as.RESULT.bytes > 0 : r->as.RESULT.bytes == r->bytes) && status_is_known(r->as.RESULT.status);
     case PPI_WIRE_STARTED: return r->as.STARTED.worker >= 0;
     case PPI_WIRE_OUTPUT: return r->as.OUTPUT.stream == 0 || r->as.OUTPUT.stream == 1;
+    case PPI_WIRE_CANCEL:
     case PPI_WIRE_STOP:
     case PPI_WIRE_BYE: return 1;
     default: return 0;

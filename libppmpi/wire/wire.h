@@ -20,7 +20,9 @@
     X(WELCOME, ppi_wire_welcome)   \
     X(READY, ppi_wire_ready)       \
     X(FUNCTION, ppi_wire_function) \
+    X(INIT, ppi_wire_init)         \
     X(TASK, ppi_wire_task)         \
+    X(CANCEL, ppi_wire_cancel)     \
     X(STARTED, ppi_wire_started)   \
     X(RESULT, ppi_wire_result)     \
     X(OUTPUT, ppi_wire_output)     \
@@ -70,11 +72,23 @@ struct ppi_wire_function {
     unsigned char build_id[32];
 };
 
+/* server → agent, before WELCOME: what each worker runs first (bytes: its arguments) */
+struct ppi_wire_init {
+    uint64_t bytes;
+    uint32_t function, reserved;
+};
+
 /* server → agent (bytes: the arguments) */
 struct ppi_wire_task {
     uint64_t id, number, timeout_ns, bytes;
     uint32_t function;
     uint16_t attempt, reserved;
+};
+
+/* server → agent: end this task */
+struct ppi_wire_cancel {
+    uint64_t id;
+    uint16_t attempt, reserved[3];
 };
 
 /* agent → server, of tasks that run for long: where, and since when */
@@ -100,7 +114,7 @@ struct ppi_wire_output {
 
 /* server → agent: stop the workers, say BYE, exit with this status */
 struct ppi_wire_stop {
-    int32_t status, reserved;
+    int32_t status, at_once; /* at_once: without waiting for running tasks */
 };
 
 struct ppi_wire_bye {

@@ -88,6 +88,7 @@ int ppi_forkserver_create(struct ppi_workspace *workspace, int *out_socket, long
 /* ---- being it */
 
 static long pids[PPI_WORKERS_MAX]; /* of the worker in each slot, 0 = none */
+static uint32_t serials[PPI_WORKERS_MAX];
 
 static int is_worker(long pid)
 {
@@ -129,6 +130,7 @@ static void start_worker(struct ppi_workspace *workspace, int socket, const stru
         report.error = errno;
     } else {
         pids[start->slot] = pid;
+        serials[start->slot] = start->serial;
     }
     send_report(workspace, socket, &report);
 }
@@ -150,7 +152,7 @@ static int serve_request(struct ppi_workspace *workspace, int socket)
     if (slot < 0 || slot >= PPI_WORKERS_MAX) return 1;
     if (request.kind == PPI_FORK_KILL) {
         /* Only the parent can be sure that the number is still that process. */
-        if (pids[slot] && pids[slot] == request.pid) kill((pid_t)pids[slot], SIGKILL);
+        if (pids[slot] && serials[slot] == request.start.serial) kill((pid_t)pids[slot], SIGKILL);
         return 1;
     }
     struct cmsghdr *c = CMSG_FIRSTHDR(&message);

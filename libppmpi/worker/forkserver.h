@@ -8,8 +8,8 @@ enum ppi_fork_request_kind { PPI_FORK_START, PPI_FORK_KILL };
 
 struct ppi_fork_request {
     enum ppi_fork_request_kind kind;
-    long pid; /* KILL */
-    struct ppi_worker_start start; /* its descriptors travel beside: segment, write_fd[2], read_fd[2] */
+    struct ppi_worker_start start; /* KILL: slot and serial. START: the descriptors travel beside, in the order segment,
+                                    * write_fd[2], read_fd[2] */
 };
 
 #define PPI_FORK_FDS 5

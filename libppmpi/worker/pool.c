@@ -25,9 +25,9 @@ int ppi_pool_start(struct ppi_pool *pool, const struct ppi_worker_start *start)
     return pool->ops->start(pool, start);
 }
 
-void ppi_pool_kill(struct ppi_pool *pool, int slot, long pid)
+void ppi_pool_kill(struct ppi_pool *pool, int slot, uint32_t serial)
 {
-    pool->ops->kill(pool, slot, pid);
+    pool->ops->kill(pool, slot, serial);
 }
 
 int ppi_pool_next(struct ppi_pool *pool, struct ppi_pool_report *report)

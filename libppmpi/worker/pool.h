@@ -13,6 +13,7 @@ enum ppi_pool_kind { PPI_POOL_PROCESSES, PPI_POOL_THREADS };
 
 struct ppi_worker_start {
     int slot;
+    uint32_t serial;            /* of this start, to tell one worker of a slot from the next */
     int number;                 /* of the worker in the whole farm */
     int cores;                  /* OpenMP threads that it may use */
     int bind;                   /* 1: to cpus */
@@ -40,8 +41,9 @@ int ppi_pool_open(struct ppi_pool **out, enum ppi_pool_kind kind, struct ppi_wor
 /* Asks for a worker; the report follows, announced by the doorbell's count of deaths. The descriptors stay the caller's. */
 int ppi_pool_start(struct ppi_pool *pool, const struct ppi_worker_start *start);
 
-/* Kills the worker process in the slot, if it is still this one. Threads cannot be killed. */
-void ppi_pool_kill(struct ppi_pool *pool, int slot, long pid);
+/* Kills the worker process in the slot, if it is still the one of that start; it need not have been reported as started yet.
+ * Threads cannot be killed. */
+void ppi_pool_kill(struct ppi_pool *pool, int slot, uint32_t serial);
 
 /* The next report: 1, or 0 when there is none. Does not wait. */
 int ppi_pool_next(struct ppi_pool *pool, struct ppi_pool_report *report);
@@ -54,7 +56,7 @@ void ppi_pool_close(struct ppi_pool *pool);
 struct ppi_pool_kind_ops {
     int (*open)(struct ppi_pool *pool);
     int (*start)(struct ppi_pool *pool, const struct ppi_worker_start *start);
-    void (*kill)(struct ppi_pool *pool, int slot, long pid);
+    void (*kill)(struct ppi_pool *pool, int slot, uint32_t serial);
     int (*next)(struct ppi_pool *pool, struct ppi_pool_report *report);
     void (*close)(struct ppi_pool *pool);
 };

@@ -40,13 +40,13 @@ static int process_start(struct ppi_pool *pool, const struct ppi_worker_start *s
     return PP_OK;
 }
 
-static void process_kill(struct ppi_pool *pool, int slot, long pid)
+static void process_kill(struct ppi_pool *pool, int slot, uint32_t serial)
 {
     struct ppi_fork_request request;
     memset(&request, 0, sizeof request);
     request.kind = PPI_FORK_KILL;
     request.start.slot = slot;
-    request.pid = pid;
+    request.start.serial = serial;
     while (send(pool->socket, &request, sizeof request, MSG_NOSIGNAL) < 0 && errno == EINTR) {}
 }
 
@@ -66,7 +66,10 @@ static int process_next(struct ppi_pool *pool, struct ppi_pool_report *report)
 
 static void process_close(struct ppi_pool *pool)
 {
-    close(pool->socket); /* end of file is the fork server's word to stop */
+    /* End of file is the fork server's word to stop. Closing alone would not do: a child that the program has forked
+     * holds the socket too. */
+    shutdown(pool->socket, SHUT_RDWR);
+    close(pool->socket);
     while (waitpid((pid_t)pool->stub, NULL, __WALL) < 0 && errno == EINTR) {}
 }
 

@@ -80,9 +80,21 @@ static int thread_start(struct ppi_pool *pool, const struct ppi_worker_start *st
     return PP_OK;
 }
 
-static void thread_kill(struct ppi_pool *pool, int slot, long pid)
+static void thread_kill(struct ppi_pool *pool, int slot, uint32_t serial)
 {
-    (void)pool, (void)slot, (void)pid;
+    (void)pool, (void)slot, (void)serial;
+}
+
+/* The segment of a worker that has ended is gone once the report is out: nobody may touch it then. */
+static void forget(struct ppi_pool_threads *t, int slot)
+{
+    struct thread_worker **at = &t->workers;
+    while (*at && (*at)->start.slot != slot) at = &(*at)->next;
+    struct thread_worker *w = *at;
+    if (!w) return;
+    *at = w->next;
+    pthread_join(w->thread, NULL);
+    free(w);
 }
 
 static int thread_next(struct ppi_pool *pool, struct ppi_pool_report *out)
@@ -96,6 +108,7 @@ static int thread_next(struct ppi_pool *pool, struct ppi_pool_report *out)
         for (size_t i = 0; i < t->count; i++) t->reports[i] = t->reports[i + 1];
     }
     pthread_mutex_unlock(&t->lock);
+    if (any && (out->event == PPI_POOL_ENDED || out->event == PPI_POOL_FAILED)) forget(t, out->slot);
     return any;
 }
 

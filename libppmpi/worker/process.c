@@ -92,7 +92,8 @@ void ppi_worker_process(struct ppi_workspace *workspace, const struct ppi_worker
     if (segment == MAP_FAILED) _exit(1);
     madvise(segment, start->segment.bytes, MADV_DONTDUMP);
     close(start->segment.fd);
-    if (start->bind) ppi_topology_bind(&start->cpus);
+    if (start->bind && ppi_topology_bind(&start->cpus) != PP_OK)
+        atomic_store(&((struct ppi_answers *)(void *)segment)->unbound, 1);
     set_threads(start->cores);
     on_exit(leave, NULL);
     if (ppi_worker_init(&worker, workspace, start->slot, start->number, segment, start->segment.bytes, read_fds) != PP_OK)

@@ -30,7 +30,10 @@ int ppi_worker_init(struct ppi_worker *worker, struct ppi_workspace *workspace, 
         free(worker->functions);
         return status;
     }
+    /* What it writes to measure is not for the agent, which may look for output already. */
+    ppi_output_lock(&worker->answers->output_lock);
     ppi_collector_init(&worker->collector, read_fds);
+    ppi_output_unlock(&worker->answers->output_lock);
     return PP_OK;
 }
 
@@ -113,6 +116,35 @@ static void fill_outcome(struct ppi_worker *worker, struct ppi_outcome *outcome,
     }
 }
 
+static void call(struct ppi_worker *worker, const struct ppi_job *job)
+{
+    pp_function function = find(worker, job->function);
+    if (function) function(&worker->task);
+    end_forked_child(worker);
+}
+
+/* Before the first task. When it fails there is no sense in trying again: the worker stays, and fails what it is given. */
+static void initialize(struct ppi_worker *worker)
+{
+    const struct ppi_board *board = worker->workspace->board;
+    struct pp_task *task = &worker->task;
+    if (!board->has_initializer) return;
+    atomic_store(&worker->answers->initializing, 1);
+    ppi_task_begin(task, worker, &board->initializer);
+    call(worker, &board->initializer);
+    if (task->failed) {
+        worker->unfit = 1;
+        worker->unfit_status = task->status;
+        worker->unfit_code = task->code;
+        memcpy(worker->unfit_message, task->message, sizeof worker->unfit_message);
+    }
+    ppi_result_drop(task);
+    ppi_task_end(task);
+    ppi_collector_flush();
+    worker->collector.look_again = 1;
+    atomic_store(&worker->answers->initializing, 0);
+}
+
 static int run(struct ppi_worker *worker, const struct ppi_job *job)
 {
     struct ppi_answers *answers = worker->answers;
@@ -120,9 +152,12 @@ static int run(struct ppi_worker *worker, const struct ppi_job *job)
     uint64_t started = ppi_now_ns();
     atomic_store_explicit(&answers->started_ns, started, memory_order_relaxed);
     ppi_task_begin(task, worker, job);
-    pp_function function = find(worker, job->function);
-    if (function) function(task);
-    end_forked_child(worker);
+    if (worker->unfit) {
+        pp_task_fail(task, worker->unfit_code, "%s", worker->unfit_message);
+        task->status = worker->unfit_status;
+    } else {
+        call(worker, job);
+    }
     uint64_t finished = ppi_now_ns();
 
     int checked = ppi_collector_suspects(&worker->collector, finished - started), printed = 0;
@@ -176,6 +211,7 @@ static void wait_for_work(struct ppi_worker *worker)
 
 void ppi_worker_run(struct ppi_worker *worker)
 {
+    initialize(worker);
     for (;;) {
         int ran = ppi_worker_step(worker);
         if (ran < 0) return;

@@ -47,6 +47,9 @@ struct ppi_worker {
     uint32_t *free_blocks, free_count, returned;
 
     struct pp_task task;
+    int unfit;    /* the initializer has failed: no task runs here, each fails with its status, code and message */
+    int unfit_status, unfit_code;
+    char unfit_message[512];
 };
 
 /* read_fds as for ppi_collector_init. PP_ERR_NOMEM when there is no memory for it. */
