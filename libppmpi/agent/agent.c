@@ -77,8 +77,10 @@ int ppi_agent_open(struct ppi_agent *agent, struct ppi_workspace *workspace, str
     uint64_t give_up = ppi_now_ns() + START_PATIENCE_NS;
     while (starting(agent) && ppi_now_ns() < give_up) {
         uint32_t ticket = ppi_doorbell_listen(workspace->bell, PPI_LISTENER_WAITER);
-        if (atomic_load(&workspace->bell->deaths) == agent->deaths_seen)
+        if (atomic_load(&workspace->bell->deaths) == agent->deaths_seen) {
             ppi_doorbell_sleep(workspace->bell, PPI_LISTENER_WAITER, ticket, 100000000);
+            agent->deaths_seen--; /* look at the socket: a fork server that could not be forked rings no bell */
+        }
         ppi_slot_reports(agent, ppi_now_ns());
     }
     ppi_doorbell_silence(workspace->bell);
@@ -88,7 +90,7 @@ int ppi_agent_open(struct ppi_agent *agent, struct ppi_workspace *workspace, str
         return error < 0 ? error : ppi_error(PP_ERR_SYSTEM, "no worker process could be started");
     }
     if (agent->alive < agent->slot_count)
-        ppi_log(PP_LOG_WARNING, "only %d of %d workers could be started: %s; raise the limit (ulimit -u, ulimit -v) or set PPMPI_WORKERS",
+        ppi_log(PP_LOG_WARNING, "only %d of %d workers could be started: %s; raise the limit (ulimit -u, -v, -n) or set PPMPI_WORKERS",
                 agent->alive, agent->slot_count, pp_last_error());
     return PP_OK;
 }

@@ -161,6 +161,10 @@ int ppi_agent_find_running(const struct ppi_agent *agent, uint64_t id, long *pid
  * `finished`, perhaps within this call. Unknown jobs (their outcome is on its way) are left alone. */
 void ppi_agent_cancel(struct ppi_agent *agent, uint64_t id, uint16_t attempt);
 
+/* Gives back up to `count` jobs that have not begun. */
+void ppi_agent_give_up(struct ppi_agent *agent, uint64_t count, void (*returned)(void *ctx, const struct ppi_job *job),
+                       void *ctx);
+
 /* Tells once of each job that has run for at least so long. */
 struct ppi_running {
     uint64_t id, started_ns;

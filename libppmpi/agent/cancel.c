@@ -1,4 +1,4 @@
-/* Cancels a job, wherever in the agent it is. */
+/* Takes jobs out of the agent: one that is cancelled, wherever it is; some that have not begun, for another agent. */
 #include "agent/agent.h"
 
 #include "base/clock.h"
@@ -53,4 +53,19 @@ void ppi_agent_cancel(struct ppi_agent *agent, uint64_t id, uint16_t attempt)
         ppi_place_pending(agent);
         return;
     }
+}
+
+void ppi_agent_give_up(struct ppi_agent *agent, uint64_t count, void (*returned)(void *ctx, const struct ppi_job *job),
+                       void *ctx)
+{
+    ppi_agent_publish(agent);
+    /* From the channels into what waits; what is not given up goes back to the workers. */
+    for (int i = 0; i < agent->slot_count && agent->pending.count < count; i++)
+        if (agent->slots[i].segment) ppi_place_take_back(agent, i, (uint32_t)(count - agent->pending.count));
+    for (; count && agent->pending.count; count--) {
+        const struct ppi_job job = agent->pending.jobs[(agent->pending.first + --agent->pending.count) % agent->pending.room];
+        if (job.timeout_ns) agent->timed--;
+        returned(ctx, &job);
+    }
+    ppi_place_pending(agent);
 }

@@ -244,6 +244,21 @@ static void on_welcome(struct serving *s, const struct ppi_wire_welcome *w)
     post(s, PPI_WIRE_READY, 0, &ready, why, strlen(why));
 }
 
+static void on_returned(void *ctx, const struct ppi_job *job)
+{
+    struct serving *s = ctx;
+    struct ppi_wire_returned w = {.id = job->id, .attempt = job->attempt};
+    post(s, PPI_WIRE_RETURNED, 0, &w, NULL, 0);
+    if (job->flags & PPI_JOB_BLOCK) ppi_arena_free(&s->workspace->arena, job->args.offset, job->bytes);
+}
+
+static void on_recall(struct serving *s, uint64_t count)
+{
+    if (s->open) ppi_agent_give_up(&s->agent, count, on_returned, s);
+    struct ppi_wire_returned end = {0};
+    post(s, PPI_WIRE_RETURNED, 0, &end, NULL, 0);
+}
+
 static void on_message(struct serving *s, const char *message, size_t bytes)
 {
     struct ppi_wire_reader reader;
@@ -251,15 +266,20 @@ static void on_message(struct serving *s, const char *message, size_t bytes)
     int status = ppi_wire_open(&reader, message, bytes);
     while (status >= 0 && (status = ppi_wire_next(&reader, &record)) > 0) {
         switch (record.kind) {
-        case PPI_WIRE_WELCOME: on_welcome(s, &record.as.WELCOME); break;
+        case PPI_WIRE_WELCOME:
+            if (!s->welcomed) on_welcome(s, &record.as.WELCOME);
+            break;
         case PPI_WIRE_FUNCTION: on_function(s, &record); break;
         case PPI_WIRE_INIT:
             ppi_agent_set_initializer(s->workspace, record.as.INIT.function, record.data, record.bytes);
             break;
-        case PPI_WIRE_TASK: on_task(s, &record); break;
+        case PPI_WIRE_TASK:
+            if (s->open) on_task(s, &record);
+            break;
         case PPI_WIRE_CANCEL:
             if (s->open) ppi_agent_cancel(&s->agent, record.as.CANCEL.id, record.as.CANCEL.attempt);
             break;
+        case PPI_WIRE_RECALL: on_recall(s, record.as.RECALL.count); break;
         case PPI_WIRE_STOP:
             s->stopping = 1;
             s->status = record.as.STOP.status;

@@ -161,6 +161,9 @@ static void job_died(struct ppi_agent *agent, int index, const struct ppi_job *j
         if (slot->killed_status == PP_ERR_TIMEOUT)
             snprintf(message, sizeof message, "the task ran past its time-out of %g s and was killed (pid %ld on %s)",
                      (double)job->timeout_ns / 1e9, slot->pid, agent->host);
+        else if (slot->killed_status == PP_ERR_LOST)
+            snprintf(message, sizeof message, "the task was lost with its worker, as the fork server has died (pid %ld on %s)",
+                     slot->pid, agent->host);
         else if (slot->distrusted)
             snprintf(message, sizeof message, "the task wrote over the worker's own memory and was killed (pid %ld on %s)",
                      slot->pid, agent->host);
@@ -202,10 +205,10 @@ static void ended(struct ppi_agent *agent, int index, int wait_status, uint64_t 
     if (!slot->distrusted) ppi_collect_outcomes(agent, index);
     ppi_collect_text(agent, index, 1);
     int in_initializer = !slot->distrusted && atomic_load(&channel->answers->initializing);
-    int had_jobs = ppi_channel_load(channel) > 0, idle_end = slot->jobs_done == 0;
-    if (had_jobs) {
+    int begun = 0, did_nothing = slot->jobs_done == 0;
+    if (ppi_channel_load(channel) > 0) {
         uint32_t left = channel->published - channel->taken, waiting = ppi_channel_waiting(channel);
-        int begun = waiting < left || slot->distrusted;
+        begun = waiting < left || slot->distrusted;
         const struct ppi_job running = *ppi_channel_job(channel, channel->taken);
         uint32_t first = channel->taken + (begun ? 1 : 0), count = left - (begun ? 1u : 0u);
         /* We killed the worker for one job, but it had gone on to the next: that one is innocent. */
@@ -238,7 +241,7 @@ static void ended(struct ppi_agent *agent, int index, int wait_status, uint64_t 
         return;
     }
     /* One that dies before it did anything would die again: not in a tight loop. */
-    if (idle_end && !had_jobs) {
+    if (did_nothing && !begun) {
         ppi_error(PP_ERR_SYSTEM, "worker processes end at once (wait status 0x%x)", (unsigned)wait_status);
         start_failed(agent, index, now_ns);
     } else {
@@ -261,14 +264,15 @@ static void never_started(struct ppi_agent *agent, int index, uint64_t now_ns)
 static void all_lost(struct ppi_agent *agent, uint64_t now_ns)
 {
     ppi_log(PP_LOG_ERROR, "the fork server has died and its workers with it");
-    ppi_error(PP_ERR_SYSTEM, "the fork server has died");
+    ppi_error(PP_ERR_SYSTEM, "the fork server could not be forked (see ulimit -u), or has died");
     agent->closing = 1;
     for (int i = 0; i < agent->slot_count; i++) {
         ppi_slot_retire(agent, i);
+        if (!agent->slots[i].killed_status) agent->slots[i].killed_status = PP_ERR_LOST;
         ended(agent, i, SIGKILL, now_ns);
         agent->slots[i].retry_ns = 0;
     }
-    agent->hopeless = PP_ERR_SYSTEM;
+    agent->hopeless = PP_ERR_LOST;
     snprintf(agent->why, sizeof agent->why, "the fork server on %s has died, and its workers with it", agent->host);
 }
 

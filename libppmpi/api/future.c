@@ -59,7 +59,8 @@ int pp_fetch(pp_future f, void *result, size_t bytes)
                            (unsigned long long)t->number, (unsigned long long)t->bytes, bytes);
     if (status == PP_OK) {
         const void *data = ppi_server_result_data(s, t);
-        if (bytes > COPY_UNLOCKED) {
+        /* Not while its callbacks run on another thread: that would dispose of a future that is given up. */
+        if (bytes > COPY_UNLOCKED && !(t->flags & PPI_TASK_CALLING)) {
             ppi_server_give_up(s, t); /* nobody else can have it any more */
             t->flags |= PPI_TASK_TAKEN;
             pthread_mutex_unlock(&s->lock);

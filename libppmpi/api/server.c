@@ -12,6 +12,7 @@
 #include "launch/launch.h"
 #include "server/callbacks.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -103,17 +104,36 @@ static void close_at_exit(void)
     ppi_server_abandon(server);
 }
 
+/* Opening has failed on rank 0 when the status is not 0: what its program has to say about that should come before the launcher
+ * sees us fail, and ends the job. */
+static _Noreturn void leave_with(int status)
+{
+    if (status != 0) usleep(300000);
+    exit(status);
+}
+
 /* A rank other than 0. */
 static _Noreturn void serve(struct ppi_server_setup *setup)
 {
     ppi_role_set(PPI_ROLE_AGENT);
     int status = ppi_agent_serve(setup->transport, &setup->workspace, setup->pool, &setup->topology);
     setup->transport->ops->close(setup->transport);
-    exit(status);
+    leave_with(status);
+}
+
+/* A program may be started with closed standard streams. What we open must not get their numbers: it would be printed
+ * into. */
+static void occupy_standard_streams(void)
+{
+    int fd;
+    do fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0) close(fd);
 }
 
 static int open_in_order(struct ppi_server_setup *setup, const struct ppi_launch *launch, int *argc, char ***argv)
 {
+    occupy_standard_streams();
     int status = ppi_topology_load(&setup->topology);
     if (status != PP_OK) return status;
     if ((status = ppi_workspace_create(&setup->workspace, 0)) != PP_OK) return status;
@@ -137,6 +157,34 @@ no_pool:
     return status;
 }
 
+static int read_options(const pp_options *options, const struct ppi_launch *launch, pp_options *out)
+{
+    static const pp_options defaults = PP_OPTIONS_INIT;
+    int status = ppi_options_resolve(options, out);
+    if (status == PP_OK) status = check_supported(out);
+    if (status == PP_OK || launch->rank <= 0 || launch->size < 2) return status;
+    /* It is for rank 0 to refuse; it also tells the others what they need to know. */
+    ppi_error_clear();
+    *out = defaults;
+    return PP_OK;
+}
+
+/* Opening failed before MPI was initialised. Does not return in ranks other than 0. */
+static void tell_others(const struct ppi_launch *launch, int *argc, char ***argv, int status)
+{
+    char why[1024];
+    snprintf(why, sizeof why, "%s", pp_last_error());
+    struct ppi_transport *transport = NULL;
+    if (ppi_transport_mpi(&transport, argc, argv, launch->size, launch->launcher) == PP_OK) {
+        int rank = transport->rank;
+        ppi_server_refuse(transport, why);
+        transport->ops->close(transport);
+        if (rank > 0) leave_with(1);
+        opened_before = 1;
+    }
+    ppi_error(status, "%s", why);
+}
+
 pp_server *pp_server_open(int *argc, char ***argv, const pp_options *options)
 {
     static int registered;
@@ -146,8 +194,7 @@ pp_server *pp_server_open(int *argc, char ***argv, const pp_options *options)
     ppi_launch_detect(&launch);
     ppi_error_clear();
     int status = check_state(&launch);
-    if (status == PP_OK) status = ppi_options_resolve(options, &setup.options);
-    if (status == PP_OK) status = check_supported(&setup.options);
+    if (status == PP_OK) status = read_options(options, &launch, &setup.options);
     if (status == PP_OK) {
         ppi_log_init(setup.options.log_level);
         if (launch.rank > 0) ppi_log_rank(launch.rank);
@@ -155,11 +202,8 @@ pp_server *pp_server_open(int *argc, char ***argv, const pp_options *options)
         status = open_in_order(&setup, &launch, argc, argv);
     }
     if (status != PP_OK) {
-        /* Rank 0 is told; what it has to say should come before the launcher sees us fail. */
-        if (launch.rank > 0 && status != PP_ERR_STATE && launch.size > 1 && status != PP_ERR_MPI) {
-            usleep(300000);
-            exit(1);
-        }
+        if (launch.launched && launch.size != 1 && status != PP_ERR_STATE && !ppi_mpi_was_initialized())
+            tell_others(&launch, argc, argv, status);
         if (status == PP_ERR_MPI) ppi_log(PP_LOG_ERROR, "%s", pp_last_error());
         snprintf(why_not_open, sizeof why_not_open, "%s", pp_last_error());
         return NULL;
@@ -202,7 +246,10 @@ void ppi_abort_job(const char *message)
     fflush(stdout);
     fprintf(stderr, "ppmpi: %s\n", message);
     fflush(stderr);
-    if (ppi_server && ppi_server->mpi && !forked_child) ppi_server->mpi->ops->abort(ppi_server->mpi, 1);
+    if (ppi_server && ppi_server->mpi && !forked_child) {
+        usleep(200000); /* a launcher that is told to abort may drop what it has not read yet, the message too */
+        ppi_server->mpi->ops->abort(ppi_server->mpi, 1);
+    }
     _exit(1); /* the workers end with us */
 }
 

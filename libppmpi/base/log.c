@@ -5,8 +5,9 @@
 #include <string.h>
 #include <unistd.h>
 
-static int log_level = PP_LOG_WARNING;
-static int log_rank = -1;
+/* Atomic: ranks that are threads of one process set them while others log. */
+static _Atomic int log_level = PP_LOG_WARNING;
+static _Atomic int log_rank = -1;
 
 void ppi_log_init(int level)
 {

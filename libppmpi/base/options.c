@@ -19,7 +19,7 @@ static int whole_number(const char *text, long long *out)
     return 1;
 }
 
-static int read_int(const char *variable, int least, int most, int *field)
+static int read_int(const char *name, const char *variable, int least, int most, int *field)
 {
     const char *text = getenv(variable);
     if (text) {
@@ -28,13 +28,13 @@ static int read_int(const char *variable, int least, int most, int *field)
             return ppi_error(PP_ERR_ARG, "%s=\"%s\": a whole number from %d to %d is allowed", variable, text, least, most);
         *field = (int)value;
     } else if (*field < least || *field > most) {
-        return ppi_error(PP_ERR_ARG, "option %s is %d: a whole number from %d to %d is allowed",
-                         variable + strlen(PREFIX), *field, least, most);
+        return ppi_error(PP_ERR_ARG, "options.%s is %d: a whole number from %d to %d is allowed", name, *field, least,
+                         most);
     }
     return PP_OK;
 }
 
-static int read_real(const char *variable, double least, double *field)
+static int read_real(const char *name, const char *variable, double least, double *field)
 {
     const char *text = getenv(variable);
     if (text) {
@@ -44,8 +44,7 @@ static int read_real(const char *variable, double least, double *field)
             return ppi_error(PP_ERR_ARG, "%s=\"%s\": a number of seconds from %g on is allowed", variable, text, least);
         *field = value;
     } else if (!(*field >= least) || isinf(*field)) {
-        return ppi_error(PP_ERR_ARG, "option %s is %g: a number of seconds from %g on is allowed",
-                         variable + strlen(PREFIX), *field, least);
+        return ppi_error(PP_ERR_ARG, "options.%s is %g: a number of seconds from %g on is allowed", name, *field, least);
     }
     return PP_OK;
 }
@@ -67,7 +66,7 @@ static void read_text(const char *variable, const char **field)
     if (text) *field = text;
 }
 
-static int read_named(const char *variable, const char *const *names, int *field)
+static int read_named(const char *name, const char *variable, const char *const *names, int *field)
 {
     const char *text = getenv(variable);
     char allowed[128] = "";
@@ -81,7 +80,7 @@ static int read_named(const char *variable, const char *const *names, int *field
     }
     if (text) return ppi_error(PP_ERR_ARG, "%s=\"%s\": %s is allowed", variable, text, allowed);
     if (*field < 0 || *field >= count)
-        return ppi_error(PP_ERR_ARG, "option %s is %d: %s is allowed", variable + strlen(PREFIX), *field, allowed);
+        return ppi_error(PP_ERR_ARG, "options.%s is %d: %s (0 to %d) is allowed", name, *field, allowed, count - 1);
     return PP_OK;
 }
 
@@ -97,16 +96,16 @@ int ppi_options_resolve(const pp_options *user, pp_options *out)
     }
     int status;
 #define INT(field, name, least, most) \
-    if ((status = read_int(PREFIX name, least, most, &o.field)) != PP_OK) return status;
+    if ((status = read_int(#field, PREFIX name, least, most, &o.field)) != PP_OK) return status;
 #define REAL(field, name, least) \
-    if ((status = read_real(PREFIX name, least, &o.field)) != PP_OK) return status;
+    if ((status = read_real(#field, PREFIX name, least, &o.field)) != PP_OK) return status;
 #define SIZE(field, name) \
     if ((status = read_size(PREFIX name, &o.field)) != PP_OK) return status;
 #define TEXT(field, name) read_text(PREFIX name, &o.field);
 #define NAMED(field, name, ...)                                                \
     {                                                                          \
         static const char *const names[] = {__VA_ARGS__};                      \
-        if ((status = read_named(PREFIX name, names, &o.field)) != PP_OK) return status; \
+        if ((status = read_named(#field, PREFIX name, names, &o.field)) != PP_OK) return status; \
     }
     PPI_OPTIONS_LIST(INT, REAL, SIZE, TEXT, NAMED)
 #undef INT

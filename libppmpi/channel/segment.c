@@ -26,7 +26,8 @@ int ppi_segment_create(struct ppi_segment *out, const char *name, size_t wanted,
         error = errno;
     }
     close(fd);
-    return ppi_error_errno(PP_ERR_NOMEM, error, "cannot map %zu bytes of shared memory", needed);
+    return ppi_error_errno(PP_ERR_NOMEM, error, "cannot map %zu bytes of shared memory%s", needed,
+                           error == ENOMEM ? " (see ulimit -v)" : error == EFBIG ? " (see ulimit -f)" : "");
 }
 
 void ppi_segment_close_fd(struct ppi_segment *segment)

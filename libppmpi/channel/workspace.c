@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define ARENA_LEAST ((uint64_t)16 << 20)
@@ -27,6 +28,11 @@ int ppi_workspace_create(struct ppi_workspace *out, uint64_t arena_bytes)
         /* Address space is not memory: room for blocks of many sizes to be kept for reuse. */
         arena_bytes = 8 * ppi_physical_memory();
         if (arena_bytes > ARENA_MOST) arena_bytes = ARENA_MOST;
+        /* Under ulimit -v the program, the workers' segments and the stacks of threads need room too. */
+        struct rlimit limit;
+        if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY && arena_bytes > limit.rlim_cur / 4)
+            arena_bytes = limit.rlim_cur / 4;
+        if (arena_bytes < ARENA_LEAST) arena_bytes = ARENA_LEAST;
     }
     int status = ppi_segment_create(&w.bell_segment, "ppmpi-doorbell", 4096, 4096);
     if (status != PP_OK) return status;

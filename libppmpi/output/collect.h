@@ -34,6 +34,13 @@ int ppi_collector_suspects(const struct ppi_collector *collector, uint64_t durat
 /* Flushes C's and Fortran's buffers into the pipes. Without the lock: it waits while a pipe is full. */
 void ppi_collector_flush(void);
 
+/* And what Fortran has in its buffers for all files: before a fork, and when the process leaves. */
+void ppi_collector_flush_files(void);
+
+/* The same from an exit handler. A Fortran I/O statement that fails calls exit with its unit locked, and flushing that unit
+ * would wait for ever: another thread does it, for which this one waits half a second at most. */
+void ppi_collector_flush_leaving(void);
+
 /* With the lock held: reads what is in the pipes into text[] and bytes[]. Returns 1 if there is any, 0 if none, -1 when a
  * task has closed the pipes. */
 int ppi_collector_read(struct ppi_collector *collector);

@@ -142,7 +142,10 @@ static uint64_t grant(const struct ppi_scheduler *s, const struct ppi_scheduler_
 
 int ppi_scheduler_next(struct ppi_scheduler *s, uint32_t *task, int *agent)
 {
-    if (s->ready == 0) return 0;
+    if (s->ready == 0) {
+        s->grant = 0; /* what comes later is shared out anew */
+        return 0;
+    }
     if (s->current >= 0 && room(&s->agents[s->current]) == 0) s->grant = 0;
     while (s->grant == 0) {
         /* The one that was served goes to the end of the list. */

@@ -2,6 +2,7 @@
 #include "server/server.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/status.h"
 
 #include <stdlib.h>
@@ -103,8 +104,12 @@ void ppi_server_dispatch(struct pp_server *s)
         struct ppi_task *t = ppi_store_at(&s->store, index);
         ppi_task_apply(t, PPI_EVENT_ASSIGN);
         t->agent = (uint16_t)rank;
+        t->next = PPI_TASK_NONE;
         t->attempts++;
         s->assigned++;
+        if (ppi_log_enabled(PP_LOG_DEBUG))
+            ppi_log(PP_LOG_DEBUG, "task %llu, try %d: to rank %d, which has %llu", (unsigned long long)t->number, t->attempts,
+                    rank, (unsigned long long)s->scheduler.agents[rank].given);
         if (rank == 0)
             give_here(s, index, t);
         else

@@ -154,6 +154,7 @@ static void complete_later(struct pp_server *s, uint32_t index)
         s->deferred_room = room;
     }
     s->deferred[s->deferred_count++] = index;
+    ppi_store_at(&s->store, index)->next = PPI_TASK_STORED;
 }
 
 void ppi_server_complete_deferred(struct pp_server *s)
@@ -180,17 +181,39 @@ void ppi_server_store(struct pp_server *s, struct ppi_task *t, struct ppi_result
         set_failure(s, t, r);
 }
 
+/* A rank that can have no workers any more gives back what never began there: others get it, at no charge. The last
+ * rank with workers keeps its tasks and fails them. */
+static int give_to_others(struct pp_server *s, int rank, uint32_t index, struct ppi_task *t, const struct ppi_result *r)
+{
+    struct ppi_scheduler *scheduler = &s->scheduler;
+    if (r->worker >= 0 || (r->status != PP_ERR_LOST && r->status != PP_ERR_SYSTEM) || t->state == PPI_TASK_CANCELLING)
+        return 0;
+    if (scheduler->workers <= scheduler->agents[rank].workers) return 0;
+    if (ppi_scheduler_push(scheduler, index, t->extra ? t->extra->priority : 0, 1) != PP_OK) return 0;
+    if (scheduler->agents[rank].workers) {
+        ppi_log(PP_LOG_WARNING, "rank %d on %s gets no more tasks: %.*s", rank, s->ranks[rank].host, (int)r->bytes,
+                (const char *)r->data);
+        ppi_scheduler_set_workers(scheduler, rank, 0);
+        s->ranks[rank].workers = 0;
+    }
+    ppi_task_apply(t, PPI_EVENT_REQUEUE);
+    t->attempts--;
+    return 1;
+}
+
 void ppi_server_outcome(struct pp_server *s, int rank, uint64_t id, uint16_t attempt, struct ppi_result *r)
 {
     uint32_t index;
     struct ppi_task *t = ppi_store_find(&s->store, id, &index);
     /* A late word about a task that was given up, or to another: dropped. */
-    if (!t || t->agent != rank || t->attempts != attempt ||
+    if (!t || t->agent != rank || t->attempts != attempt || t->next == PPI_TASK_STORED ||
         (t->state != PPI_TASK_ASSIGNED && t->state != PPI_TASK_RUNNING && t->state != PPI_TASK_CANCELLING))
         return;
     uint64_t took = r->finished_ns - r->started_ns;
     ppi_scheduler_finished(&s->scheduler, rank, took);
     s->assigned--;
+    s->ranks[rank].last_result_ns = s->now_ns;
+    if (give_to_others(s, rank, index, t, r)) return;
     s->ranks[rank].jobs++;
     s->ranks[rank].job_time_ns += took;
     int again = (r->status == PP_ERR_CRASHED || r->status == PP_ERR_TIMEOUT) && t->state != PPI_TASK_CANCELLING &&
@@ -215,7 +238,7 @@ void ppi_server_started(struct pp_server *s, int rank, const struct ppi_wire_sta
 {
     uint32_t index;
     struct ppi_task *t = ppi_store_find(&s->store, w->id, &index);
-    if (!t || t->agent != rank || t->attempts != w->attempt) return; /* late */
+    if (!t || t->agent != rank || t->attempts != w->attempt || t->next == PPI_TASK_STORED) return; /* late */
     struct ppi_task_extra *extra = ppi_server_extra(s, t);
     if (!extra || !ppi_task_apply(t, PPI_EVENT_START)) return;
     extra->started_ns = now_ns - (w->age_ns < now_ns ? w->age_ns : 0);
@@ -227,6 +250,7 @@ void ppi_server_output(void *ctx, int stream, const char *text, size_t bytes)
 {
     struct pp_server *s = ctx;
     struct ppi_text *o = &s->output[stream];
+    if (bytes == 0) return;
     if (o->room - o->bytes < bytes) {
         size_t room = 2 * (o->bytes + bytes) + 4096;
         char *grown = realloc(o->text, room);

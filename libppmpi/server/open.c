@@ -106,6 +106,11 @@ int ppi_server_create(struct pp_server **out, const struct ppi_server_setup *set
     s->agent.workspace = &s->workspace;
     s->agent.config.topology = &s->topology;
     int status = allocate(s), pool_open = 1;
+    if (status == PP_OK) {
+        ppi_report_start(s); /* first: the background thread reports */
+        /* Before the workers: where processes are scarce there shall be fewer workers rather than no server. */
+        if ((status = ppi_background_start(s)) != PP_OK) ppi_report_stop(s);
+    }
     pthread_mutex_lock(&s->lock);
     if (status == PP_OK) {
         describe_this_rank(s);
@@ -121,9 +126,11 @@ int ppi_server_create(struct pp_server **out, const struct ppi_server_setup *set
     if (status == PP_OK) status = ppi_ranks_ready(s);
     if (status != PP_OK && s->ranks) ppi_ranks_stop(s, 1, 1);
     pthread_mutex_unlock(&s->lock);
-    if (status == PP_OK) status = ppi_background_start(s);
-    if (status == PP_OK) ppi_report_start(s);
     if (status != PP_OK) {
+        if (s->background_runs) {
+            ppi_background_stop(s);
+            ppi_report_stop(s);
+        }
         if (pool_open)
             ppi_pool_close(setup->pool);
         else if (s->agent.slot_count)
@@ -157,6 +164,17 @@ static void print_rest(struct pp_server *s)
     }
 }
 
+/* Of results that nobody fetched: the agent's segments go once nothing of them is lent. */
+static void give_back_loans(struct pp_server *s)
+{
+    for (uint32_t i = 0; i < s->store.used; i++) {
+        struct ppi_task *t = ppi_store_at(&s->store, i);
+        if (!(t->flags & PPI_TASK_LOAN)) continue;
+        t->flags &= (uint8_t)~PPI_TASK_LOAN;
+        ppi_agent_return_loan(&s->agent, t->u.result.value.lent.loan);
+    }
+}
+
 void ppi_server_destroy(struct pp_server *s)
 {
     pthread_mutex_lock(&s->lock);
@@ -167,6 +185,7 @@ void ppi_server_destroy(struct pp_server *s)
     ppi_report_stop(s);
     pthread_mutex_lock(&s->lock);
     ppi_ranks_stop(s, 0, 0);
+    give_back_loans(s);
     ppi_agent_close(&s->agent, CLOSE_GRACE_S);
     pthread_mutex_unlock(&s->lock);
     print_rest(s);

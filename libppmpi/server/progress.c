@@ -128,7 +128,9 @@ static struct posted *take_outbox(struct pp_server *s, int *count)
 
 int ppi_server_step(struct pp_server *s)
 {
-    int moved = ppi_agent_poll(&s->agent, ppi_now_ns());
+    uint64_t now = s->now_ns = ppi_now_ns();
+    int moved = ppi_agent_poll(&s->agent, now);
+    ppi_server_balance(s, now);
     ppi_server_dispatch(s);
     _Atomic uint32_t *wake[PPI_WORKERS_MAX];
     int wakes = ppi_agent_flush(&s->agent, wake);
@@ -184,6 +186,7 @@ static uint64_t patience(struct pp_server *s, uint64_t now_ns, uint64_t *nap_ns)
     *nap_ns = *nap_ns ? 2 * *nap_ns : NAP_FIRST_NS;
     if (s->unringable == 0 && *nap_ns < NAP_MOST_NS) *nap_ns = NAP_MOST_NS;
     if (*nap_ns > limit) *nap_ns = limit;
+    if (s->uneven && *nap_ns > NAP_MOST_NS) *nap_ns = NAP_MOST_NS; /* it may be time to take tasks back */
     uint64_t nap = s->transport->ops->busy(s->transport) && *nap_ns > NAP_BUSY_NS ? NAP_BUSY_NS : *nap_ns;
     return nap < most ? nap : most;
 }
@@ -356,7 +359,9 @@ int ppi_background_start(struct pp_server *s)
     pthread_sigmask(SIG_SETMASK, &all, &old);
     int error = pthread_create(&s->background, NULL, background, s);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
-    if (error) return ppi_error_errno(PP_ERR_SYSTEM, error, "cannot start the background thread");
+    if (error)
+        return ppi_error_errno(error == EAGAIN ? PP_ERR_LIMIT : PP_ERR_SYSTEM, error, "cannot start the background thread%s",
+                               error == EAGAIN ? " (see ulimit -u, ulimit -v)" : "");
     s->background_runs = 1;
     return PP_OK;
 }

@@ -118,13 +118,22 @@ void ppi_ranks_message(struct pp_server *s, int rank, const char *message, size_
     int status = ppi_wire_open(&reader, message, bytes);
     while (status >= 0 && (status = ppi_wire_next(&reader, &record)) > 0) {
         switch (record.kind) {
-        case PPI_WIRE_HELLO: hello(s, rank, &record.as.HELLO); break;
+        case PPI_WIRE_HELLO:
+            if (!r->said_hello) hello(s, rank, &record.as.HELLO);
+            break;
         case PPI_WIRE_READY:
+            if (r->ready) break;
             r->ready = 1;
-            r->workers = record.as.READY.workers;
+            if (record.as.READY.workers < r->workers) r->workers = record.as.READY.workers; /* it was asked for no more */
             if (record.as.READY.status != PP_OK)
                 ppi_error(record.as.READY.status, "rank %d on %s: %.*s", rank, r->host, (int)record.bytes,
                           (const char *)record.data);
+            break;
+        case PPI_WIRE_RETURNED:
+            if (record.as.RETURNED.id == 0)
+                r->recalling = 0;
+            else
+                ppi_server_returned(s, rank, record.as.RETURNED.id, record.as.RETURNED.attempt);
             break;
         case PPI_WIRE_STARTED: ppi_server_started(s, rank, &record.as.STARTED, now); break;
         case PPI_WIRE_RESULT:
@@ -208,7 +217,8 @@ static void cap_by_quota(struct pp_server *s)
 
 static void warn_of_unused_cores(const struct pp_server *s)
 {
-    if (s->options.workers || s->options.cores_per_worker > 1) return;
+    /* Without a launcher it was the user who took cores away, by taskset or the like. */
+    if (!s->mpi || s->options.workers || s->options.cores_per_worker > 1) return;
     for (int i = 0; i < s->rank_count; i++) {
         if (s->ranks[i].node != i) continue;
         int workers = 0, ranks = 0, cores = s->ranks[i].cores;

@@ -12,7 +12,7 @@
 #define ON_TERMINAL_NS 200000000ull
 #define INTO_FILE_NS (10 * PPI_NS_PER_S)
 
-static volatile sig_atomic_t asked; /* by a signal, for the statistics */
+static _Atomic int asked; /* by a signal, on any thread, for the statistics */
 
 static void on_signal(int number)
 {

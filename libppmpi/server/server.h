@@ -24,9 +24,9 @@ struct ppi_rank { /* what the server knows of a rank, rank 0 included */
     int cores, allowed_cores, limit, quota; /* as in ppi_wire_hello */
     int alone; /* shares its cores with no other rank */
     struct ppi_cpus allowed, online;
-    uint64_t jobs, job_time_ns;
+    uint64_t jobs, job_time_ns, last_result_ns;
     /* ranks other than 0: */
-    int said_hello, ready, said_bye;
+    int said_hello, ready, said_bye, recalling;
     struct ppi_doorbell *bell; /* of a rank on our node, NULL = cannot be rung */
     struct ppi_wire_writer out;
     int in_outbox;
@@ -61,7 +61,7 @@ struct pp_server {
     int closing;
 
     pp_options options;
-    uint64_t opened_ns;
+    uint64_t opened_ns, now_ns; /* now: of the step that is being made */
     struct ppi_topology topology;
     struct ppi_workspace workspace;
     struct ppi_agent agent; /* rank 0's */
@@ -84,6 +84,9 @@ struct pp_server {
     uint64_t done, failed, cancelled, retried, bytes_in, bytes_out;
 
     struct ppi_full_message *full, **full_end; /* messages that have got large, before those in the outbox */
+    uint64_t next_balance_ns;
+    int uneven; /* tasks wait at one rank while a worker of another is idle */
+
     int *outbox, outbox_count; /* ranks that there are messages for */
     int outbox_urgent;         /* one is for an idle worker */
     size_t outbox_bytes;
@@ -177,8 +180,15 @@ void ppi_ranks_stop(struct pp_server *s, int status, int at_once);
 /* wait.c */
 void ppi_watchers_tell(struct ppi_task *task, int only_on_callback_thread);
 
+/* balance.c, with the lock held */
+void ppi_server_balance(struct pp_server *s, uint64_t now_ns);
+void ppi_server_returned(struct pp_server *s, int rank, uint64_t id, uint16_t attempt);
+
 /* cancel.c */
 int ppi_server_cancel(struct pp_server *s, uint32_t index);
+
+/* refuse.c: this rank cannot open; why: for the log. MPI is initialised, nothing else is. */
+void ppi_server_refuse(struct ppi_transport *transport, const char *why);
 
 /* stats.c */
 int ppi_server_workers(const struct pp_server *s); /* these three with the lock held */

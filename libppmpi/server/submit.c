@@ -100,6 +100,7 @@ int ppi_server_submit(struct pp_server *s, pp_function fn, const void *args, siz
     if ((status = ppi_scheduler_push(&s->scheduler, index, task->extra ? task->extra->priority : 0, 0)) != PP_OK)
         goto out;
     ppi_task_apply(task, PPI_EVENT_SUBMIT);
+    task->number = ++s->store.submitted; /* only now: nothing can fail, and the lock is not released any more */
     ppi_groups_submitted(&s->groups, group);
     if (mapped) {
         task->flags |= PPI_TASK_MAPPED;
@@ -120,7 +121,6 @@ out:
             struct ppi_task *undone = ppi_store_at(&s->store, index);
             if (undone->extra && undone->extra->callbacks) s->with_callbacks--;
             ppi_callbacks_drop(undone);
-            s->store.submitted--;
             ppi_store_recycle(&s->store, index);
         }
     }

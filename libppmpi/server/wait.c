@@ -202,6 +202,7 @@ static int next_found(void *arg)
 {
     struct next_wait *w = arg;
     struct ppi_groups *g = &w->s->groups;
+    if (w->ended || w->task != PPI_TASK_NONE) return 1; /* asked again after a yes: it must not take another */
     int group = w->name ? ppi_groups_find(g, w->name) : -1;
     if (w->name && group < 0) {
         w->ended = 1;

@@ -1,3 +1,4 @@
+/* The store of task records. */
 #include "task/task.h"
 
 #include <assert.h>
@@ -82,7 +83,7 @@ uint32_t ppi_store_new(struct ppi_task_store *store)
     task->pid = 0;
     task->worker = 0xffffff;
     task->status = 0;
-    task->number = ++store->submitted;
+    task->number = 0;
     return index;
 }
 

@@ -10,6 +10,7 @@
 #define PPI_TASK_INLINE_ARGS 24
 #define PPI_TASK_INLINE_RESULT 16
 #define PPI_TASK_NONE UINT32_MAX
+#define PPI_TASK_STORED (UINT32_MAX - 1) /* in `next`: has its outcome, and finishes when its output is printed */
 
 enum ppi_task_flags {
     PPI_TASK_HELD = 1,     /* the program has the future */
@@ -82,14 +83,14 @@ struct ppi_task_store {
     struct ppi_task **slabs;
     uint32_t slab_count, slab_room, used; /* used: records ever taken from the slabs */
     uint32_t free;      /* list of records that can be used again */
-    uint64_t submitted; /* gives each task its number */
+    uint64_t submitted; /* the number of the task that was submitted last */
     uint32_t generation; /* of new records: differs from one server of a process to the next */
 };
 
 void ppi_store_init(struct ppi_task_store *store);
 void ppi_store_fini(struct ppi_task_store *store); /* frees the extras too */
 
-/* A fresh record in state FREE, numbered; PPI_TASK_NONE without memory. */
+/* A fresh record in state FREE, without a number yet; PPI_TASK_NONE without memory. */
 uint32_t ppi_store_new(struct ppi_task_store *store);
 
 /* The record goes back: its futures are stale from now on. Its state must be FREE again. One that is still linked in the queue

@@ -105,12 +105,14 @@ static int sane(const struct ppi_wire_record *r)
         return r->as.FUNCTION.build_id_bytes >= 1 &&
                r->as.FUNCTION.build_id_bytes <= (int)sizeof r->as.FUNCTION.build_id && r->bytes < 1024;
     case PPI_WIRE_INIT: return r->as.INIT.bytes == r->bytes;
-    case PPI_WIRE_TASK: return streamed ? r->as.TASK.bytes > 0 : r->as.TASK.bytes == r->bytes;
+    case PPI_WIRE_TASK: return streamed ? r->as.TASK.bytes > PPI_WIRE_INLINE_MAX : r->as.TASK.bytes == r->bytes;
     case PPI_WIRE_RESULT:
-        return (streamed ? r->as.RESULT.bytes > 0 : r->as.RESULT.bytes == r->bytes) && status_is_known(r->as.RESULT.status);
+        return (streamed ? r->as.RESULT.bytes > PPI_WIRE_INLINE_MAX : r->as.RESULT.bytes == r->bytes) && status_is_known(r->as.RESULT.status);
     case PPI_WIRE_STARTED: return r->as.STARTED.worker >= 0;
     case PPI_WIRE_OUTPUT: return r->as.OUTPUT.stream == 0 || r->as.OUTPUT.stream == 1;
     case PPI_WIRE_CANCEL:
+    case PPI_WIRE_RECALL:
+    case PPI_WIRE_RETURNED:
     case PPI_WIRE_STOP:
     case PPI_WIRE_BYE: return 1;
     default: return 0;

@@ -23,6 +23,8 @@
     X(INIT, ppi_wire_init)         \
     X(TASK, ppi_wire_task)         \
     X(CANCEL, ppi_wire_cancel)     \
+    X(RECALL, ppi_wire_recall)     \
+    X(RETURNED, ppi_wire_returned) \
     X(STARTED, ppi_wire_started)   \
     X(RESULT, ppi_wire_result)     \
     X(OUTPUT, ppi_wire_output)     \
@@ -87,6 +89,17 @@ struct ppi_wire_task {
 
 /* server → agent: end this task */
 struct ppi_wire_cancel {
+    uint64_t id;
+    uint16_t attempt, reserved[3];
+};
+
+/* server → agent: give back so many tasks that have not begun */
+struct ppi_wire_recall {
+    uint64_t count;
+};
+
+/* agent → server: one of them; after the last, and if there is none, one with id 0 */
+struct ppi_wire_returned {
     uint64_t id;
     uint16_t attempt, reserved[3];
 };

@@ -33,8 +33,11 @@ static void default_signals(void)
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* The stub: parent of the fork server, child of the rank. It passes each one's end on to the other. A signal from the
- * death of the rank's *thread* that made it is told from the death of the rank by asking who the parent is. */
+static int is_worker(long pid);
+
+/* The stub: parent of the fork server, child of the rank. It passes each one's end on to the other, and ends what tasks
+ * have started and what outlived the fork server, whose orphans it gets. A signal from the death of the rank's *thread*
+ * that made it is told from the death of the rank by asking who the parent is. */
 static _Noreturn void stub(struct ppi_workspace *workspace, int socket, pid_t rank)
 {
     default_signals();
@@ -43,20 +46,25 @@ static _Noreturn void stub(struct ppi_workspace *workspace, int socket, pid_t ra
     sigprocmask(SIG_SETMASK, &all, NULL);
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (getppid() != rank) _exit(1);
-    pid_t server = fork();
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
+    pid_t self = getpid(), server = fork();
     if (server == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        if (getppid() == 1) _exit(1);
+        prctl(PR_SET_PDEATHSIG, SIGTERM);
+        if (getppid() != self) _exit(1);
         ppi_forkserver_run(workspace, socket);
     }
     close(socket);
     if (server < 0) _exit(1);
-    for (;;) {
-        int signal_number = sigwaitinfo(&all, NULL), status;
-        if (getppid() != rank) kill(server, SIGKILL);
-        if (signal_number == SIGCHLD && waitpid(server, &status, WNOHANG) == server) _exit(0);
+    /* Launchers kill the rank's process group, the fork server with it; somebody must be left to end what tasks have
+     * started outside of the group. The stub itself ends with the rank in any case. */
+    setpgid(0, 0);
+    do {
         prctl(PR_SET_PDEATHSIG, SIGTERM);
-    }
+        sigwaitinfo(&all, NULL);
+        if (getppid() != rank) kill(server, SIGKILL);
+    } while (waitpid(server, NULL, WNOHANG) != server);
+    ppi_kill_strangers(is_worker); /* here there are none */
+    _exit(0);
 }
 
 int ppi_forkserver_create(struct ppi_workspace *workspace, int *out_socket, long *out_stub)
@@ -65,7 +73,7 @@ int ppi_forkserver_create(struct ppi_workspace *workspace, int *out_socket, long
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
         return ppi_error_errno(PP_ERR_SYSTEM, errno, "cannot make a socket for the fork server");
     /* Buffers are copied by fork: what is in them must not be printed twice. */
-    ppi_collector_flush();
+    ppi_collector_flush_files();
     pid_t rank = getpid();
     /* No exit signal: the program's wait() does not see this child, and gets no SIGCHLD. */
     long pid = syscall(SYS_clone, 0, 0, 0, 0, 0);
@@ -190,8 +198,9 @@ static void forget_the_launcher(void)
 void ppi_forkserver_run(struct ppi_workspace *workspace, int socket)
 {
     default_signals();
-    static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGPIPE, SIGTSTP};
+    static const int ignored[] = {SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGPIPE, SIGTSTP};
     for (size_t i = 0; i < sizeof ignored / sizeof ignored[0]; i++) signal(ignored[i], SIG_IGN);
+    pid_t parent = getppid();
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     prctl(PR_SET_NAME, "ppmpi-fork");
     forget_the_launcher();
@@ -201,17 +210,19 @@ void ppi_forkserver_run(struct ppi_workspace *workspace, int socket)
     for (int fd = 0; fd <= 2 && null >= 0; fd++) dup2(null, fd);
     if (null > 2) close(null);
 
-    sigset_t child;
-    sigemptyset(&child);
-    sigaddset(&child, SIGCHLD);
-    sigprocmask(SIG_BLOCK, &child, NULL);
-    int signals = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
+    sigset_t heard; /* SIGTERM: from the death of the stub, which counts, or from others, which does not */
+    sigemptyset(&heard);
+    sigaddset(&heard, SIGCHLD);
+    sigaddset(&heard, SIGTERM);
+    sigprocmask(SIG_BLOCK, &heard, NULL);
+    int signals = signalfd(-1, &heard, SFD_CLOEXEC | SFD_NONBLOCK);
     struct pollfd wait_for[2] = {{.fd = socket, .events = POLLIN}, {.fd = signals, .events = POLLIN}};
     for (;;) {
         poll(wait_for, 2, -1);
         if (wait_for[1].revents) {
             struct signalfd_siginfo info;
             while (read(signals, &info, sizeof info) == (ssize_t)sizeof info) {}
+            if (getppid() != parent) break;
             reap(workspace, socket);
         }
         if (wait_for[0].revents && !serve_request(workspace, socket)) break;

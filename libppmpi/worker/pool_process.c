@@ -36,7 +36,9 @@ static int process_start(struct ppi_pool *pool, const struct ppi_worker_start *s
     c->cmsg_len = CMSG_LEN(sizeof fds);
     memcpy(CMSG_DATA(c), fds, sizeof fds);
     while (sendmsg(pool->socket, &message, MSG_NOSIGNAL) < 0)
-        if (errno != EINTR) return ppi_error_errno(PP_ERR_SYSTEM, errno, "cannot reach the fork server");
+        if (errno != EINTR)
+            return ppi_error_errno(PP_ERR_SYSTEM, errno, "cannot reach the fork server%s",
+                                   errno == EPIPE ? ", which could not be forked (see ulimit -u) or has died" : "");
     return PP_OK;
 }
 

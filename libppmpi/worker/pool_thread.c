@@ -1,5 +1,5 @@
-/* Workers as threads of the rank: for sanitizers, which cannot follow memory between processes. They cannot be killed,
- * and what crashes takes the process along. */
+/* Workers as threads of the rank: for sanitizers, which cannot follow memory between processes. They cannot be killed:
+ * one that should be ends after its task. What crashes takes the process along. */
 #include "worker/pool.h"
 #include "worker/worker.h"
 
@@ -80,9 +80,17 @@ static int thread_start(struct ppi_pool *pool, const struct ppi_worker_start *st
     return PP_OK;
 }
 
+static void tell_to_stop(struct ppi_pool *pool, const struct thread_worker *w)
+{
+    struct ppi_answers *answers = (struct ppi_answers *)(void *)w->start.segment.base;
+    atomic_store(&pool->workspace->requests[w->start.slot].stop, 1);
+    if (atomic_exchange(&answers->asleep, 0)) ppi_futex_wake(&answers->asleep, 1);
+}
+
 static void thread_kill(struct ppi_pool *pool, int slot, uint32_t serial)
 {
-    (void)pool, (void)slot, (void)serial;
+    for (struct thread_worker *w = pool->threads->workers; w; w = w->next)
+        if (w->start.slot == slot && w->start.serial == serial) tell_to_stop(pool, w);
 }
 
 /* The segment of a worker that has ended is gone once the report is out: nobody may touch it then. */
@@ -118,10 +126,7 @@ static void thread_close(struct ppi_pool *pool)
     while (t->workers) {
         struct thread_worker *w = t->workers;
         t->workers = w->next;
-        struct ppi_requests *requests = &pool->workspace->requests[w->start.slot];
-        struct ppi_answers *answers = (struct ppi_answers *)(void *)w->start.segment.base;
-        atomic_store(&requests->stop, 1);
-        if (atomic_exchange(&answers->asleep, 0)) ppi_futex_wake(&answers->asleep, 1);
+        tell_to_stop(pool, w);
         pthread_join(w->thread, NULL);
         free(w);
     }

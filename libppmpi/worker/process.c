@@ -24,7 +24,7 @@ extern void omp_set_num_threads(int threads) __attribute__((weak));
 static void leave(int status, void *unused)
 {
     (void)unused;
-    ppi_collector_flush();
+    ppi_collector_flush_leaving();
     _exit(status);
 }
 
@@ -102,6 +102,6 @@ void ppi_worker_process(struct ppi_workspace *workspace, const struct ppi_worker
     worker.pid = getpid();
     worker.alive = alive_page();
     ppi_worker_run(&worker);
-    ppi_collector_flush();
+    ppi_collector_flush_files();
     _exit(0);
 }

@@ -69,7 +69,8 @@ void pp_task_fail(pp_task *task, int code, const char *format, ...)
     if (!task) return;
     va_list args;
     va_start(args, format);
-    vsnprintf(task->message, sizeof task->message, format ? format : "", args);
+    task->message[0] = '\0';
+    if (format) vsnprintf(task->message, sizeof task->message, format, args);
     va_end(args);
     task->failed = 1;
     task->status = PP_ERR_TASK;
