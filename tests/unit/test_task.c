@@ -1,0 +1,264 @@
+/* The store of task records: futures are recognised, stale and foreign ones are not, whatever became of the record. */
+#include "task/task.h"
+
+#include "unit/random.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct ppi_task_store store;
+
+/* As ck_assert, which writes to a pipe each time: for inner loops. */
+#define INSIST(condition) ((condition) ? (void)0 : ck_abort_msg("%s", #condition))
+
+static void setup(void)
+{
+    ppi_store_init(&store);
+}
+
+static void teardown(void)
+{
+    ppi_store_fini(&store);
+}
+
+static uint64_t submit(uint32_t *index)
+{
+    *index = ppi_store_new(&store);
+    INSIST(*index != PPI_TASK_NONE);
+    struct ppi_task *t = ppi_store_at(&store, *index);
+    INSIST(ppi_task_apply(t, PPI_EVENT_SUBMIT) == 1);
+    return ppi_task_id_of(t, *index);
+}
+
+static void give_up(uint32_t index)
+{
+    struct ppi_task *t = ppi_store_at(&store, index);
+    INSIST(ppi_task_apply(t, PPI_EVENT_ASSIGN) == 1);
+    INSIST(ppi_task_apply(t, PPI_EVENT_FINISH) == 1);
+    INSIST(ppi_task_apply(t, PPI_EVENT_RECYCLE) == 1);
+    ppi_store_recycle(&store, index);
+}
+
+START_TEST(null_future_is_never_found)
+{
+    uint32_t index, found = 77;
+    ck_assert_ptr_null(ppi_store_find(&store, 0, &found));
+    for (int i = 0; i < 100; i++) {
+        ck_assert_uint_ne(submit(&index), 0);
+        ck_assert_ptr_null(ppi_store_find(&store, 0, &found));
+    }
+    ck_assert_uint_eq(found, 77); /* untouched */
+}
+END_TEST
+
+START_TEST(future_is_found_until_it_is_given_up_and_never_after)
+{
+    uint32_t index, found;
+    uint64_t old[1000];
+    for (int i = 0; i < 1000; i++) {
+        old[i] = submit(&index);
+        ck_assert_ptr_eq(ppi_store_find(&store, old[i], &found), ppi_store_at(&store, index));
+        ck_assert_uint_eq(found, index);
+        ck_assert_uint_eq(index, 0); /* the record is used again */
+        give_up(index);
+        for (int k = 0; k <= i; k++) INSIST(!ppi_store_find(&store, old[k], &found));
+    }
+}
+END_TEST
+
+START_TEST(record_that_is_not_submitted_yet_is_not_found)
+{
+    uint32_t index = ppi_store_new(&store), found;
+    ck_assert_ptr_null(ppi_store_find(&store, ppi_task_id_of(ppi_store_at(&store, index), index), &found));
+}
+END_TEST
+
+START_TEST(future_of_an_earlier_server_is_foreign)
+{
+    uint32_t index, found;
+    uint64_t old[100];
+    for (int i = 0; i < 100; i++) old[i] = submit(&index);
+    for (int servers = 0; servers < 20; servers++) {
+        teardown();
+        setup();
+        for (int i = 0; i < 100; i++) submit(&index);
+        for (int i = 0; i < 100; i++) ck_assert_ptr_null(ppi_store_find(&store, old[i], &found));
+    }
+}
+END_TEST
+
+START_TEST(random_ids_are_never_found_nor_a_crash)
+{
+    struct random r = random_begin("random_ids");
+    uint64_t id[300];
+    uint32_t index, found;
+    for (int i = 0; i < 300; i++) id[i] = submit(&index);
+    for (int i = 0; i < 500000; i++) {
+        /* Near misses: right index and wrong generation, right generation and wrong index, one bit wrong. */
+        uint64_t near = id[random_below(&r, 300)], any = random_next(&r);
+        uint64_t tried = i % 4 == 0   ? any
+                         : i % 4 == 1 ? (near & UINT32_MAX) | (any << 32)
+                         : i % 4 == 2 ? (near & ~(uint64_t)UINT32_MAX) | (any & UINT32_MAX)
+                                      : near ^ (uint64_t)1 << random_below(&r, 64);
+        const struct ppi_task *t = ppi_store_find(&store, tried, &found);
+        int exists = 0;
+        for (int k = 0; t && k < 300; k++) exists |= id[k] == tried;
+        if (t && !exists) ck_abort_msg("id 0x%llx was found", (unsigned long long)tried);
+    }
+}
+END_TEST
+
+START_TEST(a_million_records_keep_their_places)
+{
+    enum { N = 1000000 };
+    uint64_t *id = malloc(N * sizeof *id);
+    struct ppi_task **at = malloc(N * sizeof *at);
+    uint32_t index, found;
+    ck_assert(id && at);
+    for (int i = 0; i < N; i++) {
+        id[i] = submit(&index);
+        at[i] = ppi_store_at(&store, index);
+        at[i]->number = (uint64_t)i + 1;
+    }
+    for (int i = 0; i < N; i++) {
+        INSIST(ppi_store_find(&store, id[i], &found) == at[i]);
+        INSIST(at[i]->number == (uint64_t)i + 1);
+    }
+    uint32_t used = store.used;
+    for (int i = 0; i < N; i++) give_up((uint32_t)id[i]);
+    for (int i = 0; i < N; i++) INSIST(!ppi_store_find(&store, id[i], &found));
+    for (int i = 0; i < N; i++) submit(&index);
+    ck_assert_uint_eq(store.used, used); /* no record was lost */
+    free(id);
+    free(at);
+}
+END_TEST
+
+START_TEST(model_and_store_agree_over_random_use)
+{
+    struct random r = random_begin("model_and_store");
+    enum { MOST = 20000 };
+    static uint64_t live[MOST], dead[MOST];
+    static uint32_t index[MOST];
+    size_t lives = 0, deads = 0;
+    uint32_t found;
+    for (int i = 0; i < 500000; i++) {
+        if (lives < MOST && (lives == 0 || random_below(&r, 100) < 52)) {
+            live[lives] = submit(&index[lives]);
+            lives++;
+        } else {
+            size_t k = random_below(&r, lives);
+            give_up(index[k]);
+            dead[deads++ % MOST] = live[k];
+            live[k] = live[--lives];
+            index[k] = index[lives];
+        }
+        if (lives) {
+            size_t k = random_below(&r, lives);
+            INSIST(ppi_store_find(&store, live[k], &found) == ppi_store_at(&store, index[k]));
+        }
+        INSIST(!deads || !ppi_store_find(&store, dead[random_below(&r, deads < MOST ? deads : MOST)], &found));
+    }
+}
+END_TEST
+
+START_TEST(generation_wraps_past_null)
+{
+    uint32_t index, found;
+    submit(&index);
+    struct ppi_task *t = ppi_store_at(&store, index);
+    t->generation = UINT32_MAX;
+    uint64_t last = ppi_task_id_of(t, index);
+    give_up(index);
+    ck_assert_uint_ne(submit(&index), 0);
+    ck_assert_uint_ne(ppi_store_at(&store, index)->generation, 0);
+    ck_assert_ptr_null(ppi_store_find(&store, last, &found));
+}
+END_TEST
+
+START_TEST(fresh_record_has_nothing_of_the_last)
+{
+    uint32_t index;
+    submit(&index);
+    struct ppi_task *t = ppi_store_at(&store, index);
+    struct ppi_task_extra *e = ppi_task_extra(t, 5, 3);
+    ck_assert_ptr_nonnull(e);
+    ck_assert_ptr_eq(ppi_task_extra(t, 6, 4), e); /* the first defaults stay */
+    ck_assert_uint_eq(e->timeout_ns, 5);
+    ck_assert_int_eq(e->retries, 3);
+    e->name = strdup("name");
+    e->message = strdup("message");
+    t->flags = PPI_TASK_HELD | PPI_TASK_BLOCK;
+    t->attempts = 9;
+    t->number = 77;
+    t->status = PP_ERR_CRASHED;
+    t->agent = t->worker = 4;
+    give_up(index);
+    uint32_t again = ppi_store_new(&store);
+    ck_assert_uint_eq(again, index);
+    t = ppi_store_at(&store, again);
+    ck_assert_ptr_null(t->extra);
+    ck_assert_uint_eq(t->number, 0);
+    ck_assert_int_eq(t->flags, 0);
+    ck_assert_int_eq(t->attempts, 0);
+    ck_assert_int_eq(t->status, 0);
+    ck_assert_int_eq((int)t->agent, 0);
+    ck_assert_int_eq(t->state, PPI_TASK_FREE);
+    ck_assert_uint_eq(t->next, PPI_TASK_NONE);
+}
+END_TEST
+
+START_TEST(every_status_fits_into_the_record)
+{
+    uint32_t index;
+    submit(&index);
+    struct ppi_task *t = ppi_store_at(&store, index);
+#define X(name, value, text)                          \
+    t->status = (signed char)PP_##name;               \
+    ck_assert_int_eq((int)t->status, (int)PP_##name);
+    PP_STATUS_LIST(X)
+#undef X
+}
+END_TEST
+
+START_TEST(late_events_change_nothing)
+{
+    uint32_t index;
+    submit(&index);
+    struct ppi_task *t = ppi_store_at(&store, index);
+    ck_assert_int_eq(ppi_task_apply(t, PPI_EVENT_START), 0);
+    ck_assert_int_eq(t->state, PPI_TASK_QUEUED);
+    ck_assert_int_eq(ppi_task_apply(t, PPI_EVENT_FINISH), 0);
+    ck_assert_int_eq(t->state, PPI_TASK_QUEUED);
+    ck_assert_int_eq(ppi_task_apply(t, PPI_EVENT_CANCEL), 1);
+    ck_assert_int_eq(t->state, PPI_TASK_FINISHED);
+    ck_assert_int_eq(ppi_task_apply(t, PPI_EVENT_FINISH), 0);
+    ck_assert_int_eq(t->state, PPI_TASK_FINISHED);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("task");
+    TCase *c = tcase_create("store");
+    tcase_set_timeout(c, 60);
+    tcase_add_checked_fixture(c, setup, teardown);
+    tcase_add_test(c, null_future_is_never_found);
+    tcase_add_test(c, future_is_found_until_it_is_given_up_and_never_after);
+    tcase_add_test(c, record_that_is_not_submitted_yet_is_not_found);
+    tcase_add_test(c, future_of_an_earlier_server_is_foreign);
+    tcase_add_test(c, random_ids_are_never_found_nor_a_crash);
+    tcase_add_test(c, a_million_records_keep_their_places);
+    tcase_add_test(c, model_and_store_agree_over_random_use);
+    tcase_add_test(c, generation_wraps_past_null);
+    tcase_add_test(c, fresh_record_has_nothing_of_the_last);
+    tcase_add_test(c, every_status_fits_into_the_record);
+    tcase_add_test(c, late_events_change_nothing);
+    suite_add_tcase(suite, c);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}
