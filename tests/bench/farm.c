@@ -327,7 +327,7 @@ static int run(pp_server *server, int argc, char **argv)
     long tasks = 100000;
 
     for (int i = 1; i < argc; i++) {
-        char *end = "";
+        char none[] = "", *end = none;
 
         if (strcmp(argv[i], "--tasks") == 0 && i + 1 < argc)
             tasks = strtol(argv[++i], &end, 10);

@@ -137,7 +137,7 @@ static int manager(const struct options *o, int workers)
 static bool parse(int argc, char **argv, struct options *o)
 {
     for (int i = 1; i < argc; i++) {
-        char *end = "x";
+        char rest[] = "x", *end = rest;
 
         if (strcmp(argv[i], "--latency") == 0) {
             o->latency = true;
