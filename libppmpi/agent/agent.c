@@ -84,6 +84,7 @@ int ppi_agent_open(struct ppi_agent *agent, struct ppi_workspace *workspace, str
         ppi_slot_reports(agent, ppi_now_ns());
     }
     ppi_doorbell_silence(workspace->bell);
+    if (agent->hopeless == PP_ERR_CRASHED) return PP_OK; /* the initializer crashes: that is for the tasks to tell */
     if (agent->alive == 0) {
         int error = pp_last_error_code();
         ppi_agent_close(agent, 0);
@@ -183,6 +184,10 @@ int ppi_agent_poll(struct ppi_agent *agent, uint64_t now_ns)
         for (int i = 0; i < agent->slot_count; i++) {
             size_t got = ppi_collect_text(agent, i, 0);
             if (got > most) most = got;
+            /* Else a worker that a task has made believe that there is nothing to do would sleep for ever. */
+            const struct ppi_slot *slot = &agent->slots[i];
+            if (slot->segment && ppi_channel_load(&slot->channel) && !ppi_channel_is_sane(&slot->channel))
+                ppi_collect_distrust(agent, i);
         }
         agent->drain_pause_ns = most >= DRAIN_AGAIN_FROM ? DRAIN_AGAIN_NS : 2 * agent->drain_pause_ns;
         if (agent->drain_pause_ns < DRAIN_AGAIN_NS || agent->drain_pause_ns > DRAIN_PAUSE_NS)
@@ -201,6 +206,7 @@ int ppi_agent_poll(struct ppi_agent *agent, uint64_t now_ns)
 uint64_t ppi_agent_patience_ns(const struct ppi_agent *agent, uint64_t now_ns)
 {
     uint64_t patience = PPI_FOREVER;
+    if (agent->hopeless && agent->pending.count) return 0; /* they fail at the next look */
     if (agent->busy) patience = agent->next_drain_ns > now_ns ? agent->next_drain_ns - now_ns : 0;
     if (agent->timed) {
         /* A job that has not begun may begin, and be due, at any time: look often enough to be in time. */
@@ -259,6 +265,14 @@ void ppi_agent_tell_running(struct ppi_agent *agent, uint64_t now_ns, uint64_t l
         struct ppi_running running = {job->id, started, job->attempt, ppi_agent_worker_number(agent, i), slot->pid};
         tell(ctx, &running);
     }
+}
+
+int ppi_agent_workers(const struct ppi_agent *agent)
+{
+    int workers = agent->alive;
+    for (int i = 0; i < agent->target && !agent->closing && !agent->hopeless; i++)
+        workers += agent->slots[i].state == PPI_SLOT_LEAVING;
+    return workers;
 }
 
 int ppi_agent_resize(struct ppi_agent *agent, int workers)

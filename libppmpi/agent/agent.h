@@ -117,6 +117,15 @@ void ppi_agent_close(struct ppi_agent *agent, double grace_s);
 /* Makes it so many workers. Those that go end their job first, what waits for them runs elsewhere. */
 int ppi_agent_resize(struct ppi_agent *agent, int workers);
 
+/* Workers that jobs can be given to. An agent whose initializer crashes has none, and takes jobs to fail them. */
+static inline int ppi_agent_takers(const struct ppi_agent *agent)
+{
+    return agent->alive == 0 && agent->hopeless == PP_ERR_CRASHED ? 1 : agent->alive;
+}
+
+/* Workers that there are, or will be as soon as others, which were taken away, have ended their job in their place. */
+int ppi_agent_workers(const struct ppi_agent *agent);
+
 /* The number in the farm of a slot's worker. */
 static inline int ppi_agent_worker_number(const struct ppi_agent *agent, int slot)
 {
@@ -205,6 +214,7 @@ void ppi_place_spin(struct ppi_agent *agent);
 
 /* collect.c */
 int ppi_collect_outcomes(struct ppi_agent *agent, int slot);
+void ppi_collect_distrust(struct ppi_agent *agent, int slot);
 size_t ppi_collect_text(struct ppi_agent *agent, int slot, int end_line); /* bytes that there were */
 void ppi_collect_finish(struct ppi_agent *agent, const struct ppi_job *job, struct ppi_result *result);
 

@@ -49,7 +49,7 @@ static int collect(struct ppi_agent *agent, int index, struct ppi_outcome *o, co
 {
     struct ppi_slot *slot = &agent->slots[index];
     int in_block = (o->flags & PPI_OUTCOME_BLOCK) != 0;
-    if (!status_is_known(o->status) || (in_block ? !block_is_sane(slot, o) : o->bytes > PPI_INLINE_BYTES)) return 0;
+    if (!status_is_known(o->status) || o->job != (uint32_t)job->number || (in_block ? !block_is_sane(slot, o) : o->bytes > PPI_INLINE_BYTES)) return 0;
     if (o->finished_ns < o->started_ns) o->finished_ns = o->started_ns;
     struct ppi_result result = {.status = o->status,
                                 .code = o->code,
@@ -82,6 +82,15 @@ static int collect(struct ppi_agent *agent, int index, struct ppi_outcome *o, co
     return 1;
 }
 
+/* What became of its job is told when the worker's end is reported. */
+void ppi_collect_distrust(struct ppi_agent *agent, int index)
+{
+    struct ppi_slot *slot = &agent->slots[index];
+    if (slot->distrusted) return;
+    slot->distrusted = 1;
+    ppi_slot_kill(agent, index, PP_ERR_CRASHED, NULL);
+}
+
 int ppi_collect_outcomes(struct ppi_agent *agent, int index)
 {
     struct ppi_slot *slot = &agent->slots[index];
@@ -104,11 +113,7 @@ int ppi_collect_outcomes(struct ppi_agent *agent, int index)
         agent->load--;
         slot->failures = 0;
     }
-    if (got < 0) {
-        /* Its job is told when the worker's end is reported. */
-        slot->distrusted = 1;
-        ppi_slot_kill(agent, index, PP_ERR_CRASHED, NULL);
-    }
+    if (got < 0) ppi_collect_distrust(agent, index);
     if (finished && ppi_channel_load(&slot->channel) == 0) {
         agent->busy--;
         if (agent->config.restart && slot->jobs_done >= (uint64_t)agent->config.restart)

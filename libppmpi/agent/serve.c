@@ -240,7 +240,7 @@ static void on_welcome(struct serving *s, const struct ppi_wire_welcome *w)
     s->welcomed = 1;
     s->open = status == PP_OK;
     const char *why = s->open ? "" : pp_last_error();
-    struct ppi_wire_ready ready = {status, s->open ? s->agent.alive : 0};
+    struct ppi_wire_ready ready = {status, s->open ? ppi_agent_takers(&s->agent) : 0};
     post(s, PPI_WIRE_READY, 0, &ready, why, strlen(why));
 }
 

@@ -155,9 +155,9 @@ static void job_died(struct ppi_agent *agent, int index, const struct ppi_job *j
     result.started_ns = slot->segment ? atomic_load(&slot->channel.answers->started_ns) : 0;
     result.finished_ns = ppi_now_ns();
     if (result.started_ns == 0 || result.started_ns > result.finished_ns) result.started_ns = result.finished_ns;
-    if (slot->killed_status) {
-        result.status = slot->killed_status;
-        result.signal = SIGKILL;
+    if (slot->killed_status || slot->distrusted) {
+        if (slot->killed_status) result.status = slot->killed_status;
+        result.signal = WIFSIGNALED(wait_status) ? WTERMSIG(wait_status) : SIGKILL;
         if (slot->killed_status == PP_ERR_TIMEOUT)
             snprintf(message, sizeof message, "the task ran past its time-out of %g s and was killed (pid %ld on %s)",
                      (double)job->timeout_ns / 1e9, slot->pid, agent->host);
@@ -165,7 +165,7 @@ static void job_died(struct ppi_agent *agent, int index, const struct ppi_job *j
             snprintf(message, sizeof message, "the task was lost with its worker, as the fork server has died (pid %ld on %s)",
                      slot->pid, agent->host);
         else if (slot->distrusted)
-            snprintf(message, sizeof message, "the task wrote over the worker's own memory and was killed (pid %ld on %s)",
+            snprintf(message, sizeof message, "the task wrote over the worker's own memory and was ended (pid %ld on %s)",
                      slot->pid, agent->host);
         else
             snprintf(message, sizeof message, "the task was killed (pid %ld on %s)", slot->pid, agent->host);
@@ -204,11 +204,13 @@ static void ended(struct ppi_agent *agent, int index, int wait_status, uint64_t 
     ppi_channel_publish(channel);
     if (!slot->distrusted) ppi_collect_outcomes(agent, index);
     ppi_collect_text(agent, index, 1);
-    int in_initializer = !slot->distrusted && atomic_load(&channel->answers->initializing);
+    if (!ppi_channel_is_sane(channel) || ppi_channel_has_outcome(channel)) slot->distrusted = 1;
+    int in_initializer = !slot->distrusted && agent->workspace->board->has_initializer && slot->jobs_done == 0 &&
+                         atomic_load(&channel->answers->initializing);
     int begun = 0, did_nothing = slot->jobs_done == 0;
     if (ppi_channel_load(channel) > 0) {
         uint32_t left = channel->published - channel->taken, waiting = ppi_channel_waiting(channel);
-        begun = waiting < left || slot->distrusted;
+        begun = waiting < left || slot->distrusted || atomic_load(&channel->answers->started_ns) != 0;
         const struct ppi_job running = *ppi_channel_job(channel, channel->taken);
         uint32_t first = channel->taken + (begun ? 1 : 0), count = left - (begun ? 1u : 0u);
         /* We killed the worker for one job, but it had gone on to the next: that one is innocent. */

@@ -311,6 +311,8 @@ int pp_info(pp_future f, pp_task_info *info)
         i.state = PP_RUNNING;
         i.rank = (int)t->agent;
         i.started = started_ns > s->opened_ns ? (double)(started_ns - s->opened_ns) / 1e9 : 0;
+    } else if (t->state != PPI_TASK_QUEUED) {
+        i.attempts--; /* an agent has it, but it has not begun */
     }
     if (i.rank >= 0) copy_text(i.host, sizeof i.host, s->ranks[i.rank].host);
     if (t->extra) copy_text(i.name, sizeof i.name, t->extra->name);

@@ -13,6 +13,7 @@
 #include "server/callbacks.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -115,7 +116,10 @@ static _Noreturn void leave_with(int status)
 /* A rank other than 0. */
 static _Noreturn void serve(struct ppi_server_setup *setup)
 {
+    struct sigaction now;
     ppi_role_set(PPI_ROLE_AGENT);
+    /* A launcher sends it to all ranks; it is rank 0 that prints the statistics. */
+    if (sigaction(SIGUSR1, NULL, &now) == 0 && now.sa_handler == SIG_DFL) signal(SIGUSR1, SIG_IGN);
     int status = ppi_agent_serve(setup->transport, &setup->workspace, setup->pool, &setup->topology);
     setup->transport->ops->close(setup->transport);
     leave_with(status);
@@ -275,7 +279,7 @@ int pp_set_ncpus(pp_server *server, int n)
     if (n < 1) n = 1;
     pthread_mutex_lock(&server->lock);
     status = ppi_agent_resize(&server->agent, n);
-    ppi_scheduler_set_workers(&server->scheduler, 0, server->agent.alive);
+    ppi_scheduler_set_workers(&server->scheduler, 0, ppi_agent_takers(&server->agent));
     pthread_mutex_unlock(&server->lock);
     ppi_server_kick(server);
     return status;

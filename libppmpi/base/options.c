@@ -3,6 +3,7 @@
 #include "base/status.h"
 
 #include <errno.h>
+#include <locale.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,8 +39,11 @@ static int read_real(const char *name, const char *variable, double least, doubl
 {
     const char *text = getenv(variable);
     if (text) {
+        /* The program may have set a locale with a decimal comma. */
         char *end;
-        double value = strtod(text, &end);
+        locale_t plain = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+        double value = plain ? strtod_l(text, &end, plain) : strtod(text, &end);
+        if (plain) freelocale(plain);
         if (end == text || *end || !(value >= least) || isinf(value))
             return ppi_error(PP_ERR_ARG, "%s=\"%s\": a number of seconds from %g on is allowed", variable, text, least);
         *field = value;

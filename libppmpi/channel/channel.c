@@ -84,6 +84,13 @@ const struct ppi_job *ppi_channel_running(const struct ppi_channel *channel)
     return next - channel->taken == 1 ? ppi_channel_job(channel, channel->taken) : NULL;
 }
 
+int ppi_channel_is_sane(const struct ppi_channel *channel)
+{
+    uint64_t claim = atomic_load(&channel->answers->claim);
+    return claim_limit(claim) == channel->published &&
+           claim_next(claim) - channel->taken <= channel->published - channel->taken;
+}
+
 uint32_t ppi_channel_waiting(const struct ppi_channel *channel)
 {
     uint32_t waiting = channel->published - claim_next(atomic_load(&channel->answers->claim));
@@ -104,4 +111,11 @@ const struct ppi_job *ppi_channel_begin(const struct ppi_requests *requests, str
     } while (!atomic_compare_exchange_weak(&answers->claim, &claim,
                                            claim_make(claim_limit(claim), claim_next(claim) + 1)));
     return &requests->jobs[claim_next(claim) & (PPI_CHANNEL_DEPTH - 1)];
+}
+
+int ppi_channel_is_at(const struct ppi_answers *answers, uint32_t begun)
+{
+    uint64_t claim = atomic_load(&answers->claim);
+    return claim_next(claim) == begun && claim_limit(claim) - begun < PPI_CHANNEL_DEPTH &&
+           atomic_load_explicit(&answers->finished, memory_order_relaxed) == begun - 1;
 }

@@ -51,7 +51,7 @@ struct ppi_outcome {
     int32_t status;
     int32_t code;
     uint32_t flags;
-    uint32_t reserved;
+    uint32_t job; /* low bits of the job's number: not another's outcome, or an old one */
     union {
         unsigned char bytes_inline[PPI_INLINE_BYTES];
         struct {
@@ -126,6 +126,9 @@ static inline const struct ppi_job *ppi_channel_job(const struct ppi_channel *ch
 /* The job that the worker has begun and not finished, NULL when there is none. All outcomes must have been taken. */
 const struct ppi_job *ppi_channel_running(const struct ppi_channel *channel);
 
+/* False when the word that both write cannot be right: a task has written over it. */
+int ppi_channel_is_sane(const struct ppi_channel *channel);
+
 /* Published jobs that the worker has not begun. */
 uint32_t ppi_channel_waiting(const struct ppi_channel *channel);
 
@@ -136,6 +139,9 @@ void ppi_channel_return_block(struct ppi_channel *channel, uint32_t block);
 
 /* Begins the next job; NULL when there is none. */
 const struct ppi_job *ppi_channel_begin(const struct ppi_requests *requests, struct ppi_answers *answers);
+
+/* False when the counters are not those of a worker that has begun so many jobs and is at the last. */
+int ppi_channel_is_at(const struct ppi_answers *answers, uint32_t begun);
 
 /* The slot for the outcome of the job that was begun last, and its publication. */
 static inline struct ppi_outcome *ppi_channel_outcome(struct ppi_answers *answers)

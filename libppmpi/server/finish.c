@@ -214,7 +214,7 @@ void ppi_server_outcome(struct pp_server *s, int rank, uint64_t id, uint16_t att
     s->assigned--;
     s->ranks[rank].last_result_ns = s->now_ns;
     if (give_to_others(s, rank, index, t, r)) return;
-    s->ranks[rank].jobs++;
+    if (r->worker >= 0) s->ranks[rank].jobs++; /* otherwise it never began */
     s->ranks[rank].job_time_ns += took;
     int again = (r->status == PP_ERR_CRASHED || r->status == PP_ERR_TIMEOUT) && t->state != PPI_TASK_CANCELLING &&
                 t->attempts <= (t->extra ? t->extra->retries : s->options.retries);

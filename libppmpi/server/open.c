@@ -76,8 +76,8 @@ static int start_workers(struct pp_server *s, struct ppi_pool *pool)
     struct ppi_agent_events events = {ppi_server_job_finished, ppi_server_output, s};
     int status = ppi_agent_open(&s->agent, &s->workspace, pool, &config, &events);
     if (status != PP_OK) return status;
-    s->ranks[0].workers = s->agent.alive;
-    ppi_scheduler_set_workers(&s->scheduler, 0, s->agent.alive);
+    s->ranks[0].workers = ppi_agent_takers(&s->agent);
+    ppi_scheduler_set_workers(&s->scheduler, 0, s->ranks[0].workers);
     return PP_OK;
 }
 

@@ -130,6 +130,9 @@ int ppi_server_step(struct pp_server *s)
 {
     uint64_t now = s->now_ns = ppi_now_ns();
     int moved = ppi_agent_poll(&s->agent, now);
+    /* Workers that pp_set_ncpus wants again come when those in their place have gone; ones that fail to start go. */
+    if (s->agent.alive != s->scheduler.agents[0].workers && s->agent.alive && !s->agent.hopeless)
+        ppi_scheduler_set_workers(&s->scheduler, 0, s->agent.alive);
     ppi_server_balance(s, now);
     ppi_server_dispatch(s);
     _Atomic uint32_t *wake[PPI_WORKERS_MAX];
@@ -342,6 +345,7 @@ static void *background(void *arg)
             s->background_deep = 0;
             ticket = atomic_load(&bell->rings[PPI_LISTENER_BACKGROUND]);
             ppi_futex_wait(&bell->rings[PPI_LISTENER_BACKGROUND], ticket, GRACE_NS);
+            ppi_report_tick(s); /* a program may go on like this for hours */
         }
         ppi_report_tick(s);
         pthread_mutex_lock(&s->lock);

@@ -9,14 +9,14 @@
 
 int ppi_server_workers(const struct pp_server *s)
 {
-    int workers = s->agent.alive;
+    int workers = ppi_agent_workers(&s->agent);
     for (int i = 1; i < s->rank_count; i++) workers += s->ranks[i].workers;
     return workers;
 }
 
 static int workers_of(const struct pp_server *s, int rank)
 {
-    return rank == 0 ? s->agent.alive : s->ranks[rank].workers;
+    return rank == 0 ? ppi_agent_workers(&s->agent) : s->ranks[rank].workers;
 }
 
 int ppi_server_nodes(struct pp_server *s, pp_node *nodes, int max)

@@ -70,10 +70,11 @@ static char *alive_page(void)
 void ppi_worker_process(struct ppi_workspace *workspace, const struct ppi_worker_start *start, long parent)
 {
     static struct ppi_worker worker;
-    static const int ignored[] = {SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGPIPE, SIGTSTP};
+    static const int ignored[] = {SIGTERM, SIGHUP, SIGQUIT, SIGUSR2, SIGPIPE, SIGTSTP};
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent) _exit(1);
-    /* SIGINT stays ignored: Ctrl-C reaches the whole group, and it is the program that decides. */
+    /* SIGINT stays ignored: Ctrl-C reaches the whole group, and it is the program that decides. So does SIGUSR1, which asks the
+     * program for its statistics and which launchers send to the whole group. */
     for (size_t i = 0; i < sizeof ignored / sizeof ignored[0]; i++) signal(ignored[i], SIG_DFL);
     sigset_t none;
     sigemptyset(&none);

@@ -5,6 +5,7 @@
 #include "base/status.h"
 #include "function/function.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -145,6 +146,14 @@ static void initialize(struct ppi_worker *worker)
     atomic_store(&worker->answers->initializing, 0);
 }
 
+/* The task has written over the memory that we and the agent share. What would follow could be taken for the outcome of
+ * others: the worker dies instead, and the agent sees why. */
+static int leave_ruins(const struct ppi_worker *worker)
+{
+    if (worker->process) kill(getpid(), SIGKILL);
+    return -1;
+}
+
 static int run(struct ppi_worker *worker, const struct ppi_job *job)
 {
     struct ppi_answers *answers = worker->answers;
@@ -159,6 +168,7 @@ static int run(struct ppi_worker *worker, const struct ppi_job *job)
         call(worker, job);
     }
     uint64_t finished = ppi_now_ns();
+    if (!ppi_channel_is_at(answers, worker->begun)) return leave_ruins(worker);
 
     int checked = ppi_collector_suspects(&worker->collector, finished - started), printed = 0;
     if (checked) {
@@ -168,6 +178,7 @@ static int run(struct ppi_worker *worker, const struct ppi_job *job)
     }
     struct ppi_outcome *outcome = ppi_channel_outcome(answers);
     fill_outcome(worker, outcome, printed > 0);
+    outcome->job = (uint32_t)job->number;
     outcome->started_ns = started;
     outcome->finished_ns = finished;
     if (checked) outcome->flags |= PPI_OUTCOME_CHECKED;
@@ -183,7 +194,9 @@ static int run(struct ppi_worker *worker, const struct ppi_job *job)
 int ppi_worker_step(struct ppi_worker *worker)
 {
     const struct ppi_job *job = ppi_channel_begin(worker->requests, worker->answers);
-    return job ? run(worker, job) : 0;
+    if (!job) return 0;
+    worker->begun++;
+    return run(worker, job);
 }
 
 static int has_work(const struct ppi_worker *worker)

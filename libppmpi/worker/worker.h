@@ -34,6 +34,7 @@ struct ppi_worker {
     uint64_t segment_bytes;
     int number;  /* in the whole farm */
     int process; /* 1: this process is nothing but the worker */
+    uint32_t begun; /* jobs: our own count, which no task can reach through the segment */
     long pid;    /* of the process that is the worker, to recognise its forked children */
     char *alive; /* a page that a forked child finds wiped, or NULL */
     struct ppi_collector collector;

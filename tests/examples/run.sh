@@ -12,16 +12,17 @@ usage='usage: run.sh NAME BINARY EXPECTED [LAUNCHER ...]'
 name=${1:?$usage} binary=${2:?$usage} expected=${3:?$usage}
 shift 3
 
+dir=$(mktemp -d) || exit 1
+trap 'rm -rf "$dir"' EXIT
+trap 'exit 1' HUP INT TERM
+
 data=$here/../../examples/data/globins.fa
 case $name in
 align) set -- "$@" "$binary" "$data" ;;
 align-matrix) set -- "$@" "$binary" --matrix "$data" ;;
+mandelbrot) set -- "$@" "$binary" "$dir/mandelbrot.png" ;;
 *) set -- "$@" "$binary" ;;
 esac
-
-dir=$(mktemp -d) || exit 1
-trap 'rm -rf "$dir"' EXIT
-trap 'exit 1' HUP INT TERM
 
 timeout "${RUN_TIMEOUT:-60}" "$@" </dev/null >"$dir/stdout" 2>"$dir/stderr"
 status=$?

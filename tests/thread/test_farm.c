@@ -1,28 +1,10 @@
-/* The whole farm over threads: each scenario with 1, 2 and 4 ranks of two workers, then a random one many times. Every
- * result is checked; the sanitizer checks the rest. TEST_SEED repeats a run, TEST_ROUNDS sets how many rounds. */
-#include "thread/farm.h"
+/* The whole farm over threads: each scenario with 1, 2 and 4 ranks of two workers. Every result is checked; the sanitizer
+ * checks the rest. */
+#include "thread/tasks.h"
 
 #include <stdatomic.h>
-#include <stdint.h>
-#include <time.h>
-#include <unistd.h>
 
 /* ---- tasks */
-
-static uint64_t mix(uint64_t x)
-{
-    struct random r = {x};
-    return random_next(&r);
-}
-
-static void small(pp_task *task)
-{
-    size_t bytes;
-    const uint64_t *x = pp_task_args(task, &bytes);
-    REQUIRE(bytes == sizeof *x && pp_task_current() == task && pp_task_attempt(task) == 1);
-    uint64_t *y = pp_task_result(task, sizeof *y);
-    *y = mix(*x);
-}
 
 /* As many bytes out as in, each one changed. */
 static void flip(pp_task *task)
@@ -32,28 +14,6 @@ static void flip(pp_task *task)
     unsigned char *out = pp_task_result(task, bytes);
     REQUIRE(out);
     for (size_t i = 0; i < bytes; i++) out[i] = in[i] ^ 0x5a;
-}
-
-struct wish {
-    uint64_t bytes, seed;
-};
-
-/* A result of the wished size. */
-static void make(pp_task *task)
-{
-    size_t bytes;
-    const struct wish *w = pp_task_args(task, &bytes);
-    REQUIRE(bytes == sizeof *w);
-    unsigned char *out = pp_task_result(task, w->bytes);
-    REQUIRE(out);
-    for (uint64_t i = 0; i < w->bytes; i++) out[i] = (unsigned char)(w->seed + i + (i >> 9));
-}
-
-static int is_made(const unsigned char *out, const struct wish *w)
-{
-    for (uint64_t i = 0; i < w->bytes; i++)
-        if (out[i] != (unsigned char)(w->seed + i + (i >> 9))) return 0;
-    return 1;
 }
 
 static void nothing(pp_task *task)
@@ -87,13 +47,6 @@ static void misbehave(pp_task *task)
 }
 
 /* ---- scenarios: each with an open farm of s */
-
-static uint64_t fetch_number(pp_future f)
-{
-    uint64_t y = 0;
-    REQUIRE(pp_fetch(f, &y, sizeof y) == PP_OK);
-    return y;
-}
 
 #define TINY 3000
 
@@ -136,90 +89,6 @@ static void large_data(pp_server *s)
     }
     free(in);
     free(out);
-}
-
-struct client {
-    pp_server *s;
-    uint64_t seed;
-    int tasks;
-    pthread_t thread;
-};
-
-static void hear_nothing(pp_future f, void *arg)
-{
-    (void)f, (void)arg;
-}
-
-static void *client(void *arg)
-{
-    struct client *c = arg;
-    struct random r = {c->seed};
-    enum { OPEN = 64 };
-    struct {
-        pp_future f;
-        uint64_t x;
-    } open[OPEN];
-    int count = 0, left = c->tasks;
-    while (left || count) {
-        if (left && (count < OPEN && (count == 0 || random_below(&r, 2)))) {
-            open[count].x = random_next(&r);
-            REQUIRE((open[count].f = pp_submit(c->s, small, &open[count].x, 8)).id);
-            count++, left--;
-            continue;
-        }
-        int k = (int)random_below(&r, (uint64_t)count);
-        switch (random_below(&r, 7)) {
-        case 0: REQUIRE(pp_release(open[k].f) == PP_OK); break;
-        case 1:
-            REQUIRE(pp_wait_for(open[k].f, 0.0001) >= 0);
-            REQUIRE(pp_done(open[k].f) >= 0);
-            REQUIRE(fetch_number(open[k].f) == mix(open[k].x));
-            break;
-        case 2: {
-            pp_future array[OPEN];
-            size_t index = OPEN;
-            for (int i = 0; i < count; i++) array[i] = open[i].f;
-            REQUIRE(pp_wait_any(array, (size_t)count, -1, &index) == PP_OK && index < (size_t)count);
-            k = (int)index;
-            REQUIRE(fetch_number(open[k].f) == mix(open[k].x));
-            break;
-        }
-        case 3: {
-            pp_task_info info = {.size = sizeof info};
-            REQUIRE(pp_info(open[k].f, &info) == PP_OK);
-            pp_stats stats = {.size = sizeof stats};
-            REQUIRE(pp_get_stats(c->s, &stats) == PP_OK);
-            REQUIRE(pp_get_ncpus(c->s) > 0);
-            continue;
-        }
-        case 4: {
-            int status = pp_cancel(open[k].f);
-            REQUIRE(status == PP_OK || status == PP_END);
-            uint64_t y;
-            status = pp_fetch(open[k].f, &y, sizeof y);
-            REQUIRE(status == PP_OK ? y == mix(open[k].x) : status == PP_ERR_CANCELLED && pp_release(open[k].f) == PP_OK);
-            break;
-        }
-        case 5: {
-            REQUIRE(pp_add_callback(open[k].f, hear_nothing, NULL) == PP_OK);
-            REQUIRE(pp_wait(open[k].f) == PP_OK && fetch_number(open[k].f) == mix(open[k].x));
-            break;
-        }
-        default: REQUIRE(fetch_number(open[k].f) == mix(open[k].x));
-        }
-        open[k] = open[--count];
-    }
-    return NULL;
-}
-
-static void many_threads(pp_server *s, uint64_t seed, int threads, int tasks)
-{
-    struct client c[16];
-    for (int i = 0; i < threads; i++) {
-        c[i] = (struct client){.s = s, .seed = seed + (uint64_t)i, .tasks = tasks};
-        REQUIRE(pthread_create(&c[i].thread, NULL, client, &c[i]) == 0);
-    }
-    for (int i = 0; i < threads; i++) pthread_join(c[i].thread, NULL);
 }
 
 static void waits(pp_server *s)
@@ -504,45 +373,10 @@ static void all_scenarios(int ranks, uint64_t seed)
     farm_close(&farm);
 }
 
-/* ---- a short random history */
-
-static void one_round(struct random *r)
-{
-    struct farm farm;
-    pp_options o = PP_OPTIONS_INIT;
-    int ranks = 1 + (int)random_below(r, 4), threads = 1 + (int)random_below(r, 4);
-    if (random_below(r, 6) == 0) o.restart = 1 + (int)random_below(r, 5);
-    pp_server *s = farm_open(&farm, ranks, 1 + (int)random_below(r, 3), &o);
-    if (random_below(r, 4) == 0) usleep((useconds_t)random_below(r, 2000));
-    many_threads(s, random_next(r), threads, (int)random_below(r, 80));
-    struct {
-        pp_future f;
-        struct wish w;
-    } made[6];
-    int n = (int)random_below(r, 7);
-    for (int i = 0; i < n; i++) {
-        made[i].w = (struct wish){random_magnitude(r, 19), random_next(r)};
-        REQUIRE((made[i].f = pp_submit(s, make, &made[i].w, sizeof made[i].w)).id);
-    }
-    for (int i = 0; i < n; i++) {
-        const void *data;
-        size_t bytes;
-        if (random_below(r, 4) == 0) continue; /* left to the close */
-        REQUIRE(pp_result(made[i].f, &data, &bytes) == PP_OK);
-        REQUIRE(bytes == made[i].w.bytes && is_made(data, &made[i].w));
-        if (random_below(r, 2)) REQUIRE(pp_release(made[i].f) == PP_OK);
-    }
-    farm_close(&farm);
-}
-
 int main(void)
 {
     struct random r = random_begin("farm");
-    const char *given = getenv("TEST_ROUNDS");
-    int rounds = given ? atoi(given) : 200;
-    alarm(170); /* a farm that hangs: the stacks are of more use than a time-out of ctest */
+    alarm(170); /* a farm that hangs: better a signal here than a time-out of ctest */
     for (int ranks = 1; ranks <= 4; ranks *= 2) all_scenarios(ranks, random_next(&r));
-    for (int i = 0; i < rounds; i++) one_round(&r);
-    printf("%d rounds passed\n", rounds);
     return 0;
 }

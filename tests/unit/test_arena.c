@@ -300,6 +300,7 @@ int main(void)
     tcase_add_test(c, system_without_memory_is_noticed);
     suite_add_tcase(suite, c);
     c = tcase_create("guards");
+    tcase_set_timeout(c, 30);
     tcase_add_test_raise_signal(c, byte_behind_a_block_is_out_of_reach, SIGSEGV);
     tcase_add_test_raise_signal(c, last_byte_of_the_guard_behind_is_out_of_reach, SIGSEGV);
     tcase_add_test_raise_signal(c, byte_before_a_block_is_out_of_reach, SIGSEGV);

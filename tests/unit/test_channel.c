@@ -278,6 +278,7 @@ static void race(struct random *r, uint32_t from, struct ppi_doorbell *bell)
             took = 1;
         }
         INSIST(got == 0);
+        if (!bell && !took) sched_yield();
         if (!bell || took || count || ppi_channel_load(&channel) == 0) continue;
         uint32_t ticket = ppi_doorbell_listen(bell, PPI_LISTENER_WAITER);
         if (!ppi_channel_has_outcome(&channel)) ppi_doorbell_sleep(bell, PPI_LISTENER_WAITER, ticket, PPI_FOREVER);
@@ -350,6 +351,7 @@ static void *use_blocks(void *arg)
             out[b % PPI_CHANNEL_BLOCKS] = 0;
             own[owned++ % PPI_CHANNEL_BLOCKS] = b;
         }
+        if (!owned) sched_yield();
         while (owned && given < RETURNS) {
             uint32_t b = own[--owned];
             out[b] = 1;
@@ -372,6 +374,7 @@ START_TEST(blocks_are_returned_while_the_worker_takes_them)
     for (uint32_t got = 0; got < RETURNS;) {
         for (uint32_t given = atomic_load(&blocks.given); got != given; got++)
             kept[count++] = blocks.ring[got & (PPI_CHANNEL_BLOCKS - 1)];
+        if (!count) sched_yield();
         for (uint64_t n = random_magnitude(&r, 12); n > 0 && count; n--) {
             uint64_t k = random_below(&r, count); /* in any order */
             uint32_t b = kept[k];
@@ -389,6 +392,7 @@ int main(void)
     int n = (int)(sizeof starts / sizeof *starts);
     Suite *suite = suite_create("channel");
     TCase *c = tcase_create("steps");
+    tcase_set_timeout(c, 30);
     tcase_add_loop_test(c, jobs_are_begun_in_order_and_only_when_published, 0, n);
     tcase_add_loop_test(c, running_job_is_the_one_that_was_begun, 0, n);
     tcase_add_loop_test(c, last_jobs_are_taken_back_first_and_stay_readable, 0, n);

@@ -372,6 +372,7 @@ int main(void)
 {
     Suite *suite = suite_create("loopback");
     TCase *c = tcase_create("steps");
+    tcase_set_timeout(c, 30);
     tcase_add_test(c, messages_arrive_in_order_after_a_progress);
     tcase_add_test(c, end_is_busy_until_what_it_sent_and_got_is_delivered);
     tcase_add_test(c, stream_moves_in_parts_and_only_when_both_sides_have_begun_it);

@@ -110,7 +110,7 @@ START_TEST(without_program_and_environment_there_are_the_defaults)
     ck_assert_int_eq(ppi_options_resolve(NULL, &o), PP_OK);
     check_others(&o, -1);
     ck_assert_uint_eq(o.size, sizeof o);
-    ck_assert_ptr_null(o.initializer);
+    ck_assert(o.initializer == NULL);
     ck_assert_int_eq(ppi_options_resolve(&init, &o), PP_OK);
     check_others(&o, -1);
 }
@@ -329,6 +329,7 @@ int main(void)
 {
     Suite *suite = suite_create("options");
     TCase *c = tcase_create("options");
+    tcase_set_timeout(c, 30);
     tcase_add_checked_fixture(c, without_environment, NULL);
     tcase_add_test(c, list_has_each_option_that_is_tested_here);
     tcase_add_test(c, without_program_and_environment_there_are_the_defaults);

@@ -70,6 +70,7 @@ int main(void)
 {
     Suite *suite = suite_create("policy");
     TCase *c = tcase_create("policy");
+    tcase_set_timeout(c, 30);
     tcase_add_test(c, nothing_measured_is_the_least_depth);
     tcase_add_test(c, depth_stays_within_its_bounds_and_falls_with_the_duration);
     tcase_add_test(c, depth_is_as_much_work_as_is_wanted_ahead);

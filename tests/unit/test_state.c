@@ -214,6 +214,7 @@ int main(void)
 {
     Suite *suite = suite_create("state");
     TCase *c = tcase_create("table");
+    tcase_set_timeout(c, 30);
     tcase_add_test(c, every_event_in_every_state_does_what_is_expected);
     tcase_add_test(c, nonsense_is_broken_and_has_no_name);
     tcase_add_test(c, names_are_distinct);

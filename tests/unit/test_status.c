@@ -126,6 +126,7 @@ int main(void)
 {
     Suite *suite = suite_create("status");
     TCase *c = tcase_create("status");
+    tcase_set_timeout(c, 30);
     tcase_add_test(c, each_status_has_a_value_and_a_text_of_its_own);
     tcase_add_test(c, unknown_status_has_a_text_that_says_so);
     tcase_add_test(c, before_any_error_there_is_none);

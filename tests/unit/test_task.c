@@ -193,7 +193,8 @@ START_TEST(fresh_record_has_nothing_of_the_last)
     t->attempts = 9;
     t->number = 77;
     t->status = PP_ERR_CRASHED;
-    t->agent = t->worker = 4;
+    t->agent = 4;
+    t->worker = 4;
     give_up(index);
     uint32_t again = ppi_store_new(&store);
     ck_assert_uint_eq(again, index);
