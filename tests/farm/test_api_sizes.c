@@ -106,9 +106,11 @@ static void sixty_four_mebibytes_each_way(void)
     for (unsigned i = 0; i < 3; i++) {
         const void *lent;
         size_t n;
-        CHECK_INT(pp_result(f[i], &lent, &n), PP_OK);
+        int status = pp_result(f[i], &lent, &n);
+        CHECK_INT(status, PP_OK);
+        if (status != PP_OK) continue;
         CHECK_INT(n, bytes);
-        CHECK(memcmp(lent, data, bytes) == 0);
+        if (n == bytes) CHECK(memcmp(lent, data, bytes) == 0);
         CHECK_INT(pp_fetch(f[i], back, bytes), PP_OK);
         CHECK(memcmp(back, data, bytes) == 0);
     }

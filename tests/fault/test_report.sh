@@ -96,9 +96,11 @@ signalled wait env PPMPI_SIGNAL_STATS=0
 [ $status -ne 0 ] && [ "$(lines "$err" "$table")" -eq 0 ] || fail "PPMPI_SIGNAL_STATS=0 leaves the signal alone"
 nothing_left "$program" || fail "signal: left over:$left"
 
-# Launchers pass the signal on to all of the job's processes.
-signalled wait "$run" -n 2
-good "signal to the launcher"
-[ "$(lines "$err" "$table")" -ge 1 ] || fail "signal to the launcher: table"
-nothing_left "$program" || fail "signal to the launcher: left over:$left"
+# Open MPI's launcher passes the signal on to all of the job's processes; not every version of MPICH's does.
+if [ "${TEST_MPI:-openmpi}" = openmpi ]; then
+    signalled wait "$run" -n 2
+    good "signal to the launcher"
+    [ "$(lines "$err" "$table")" -ge 1 ] || fail "signal to the launcher: table"
+    nothing_left "$program" || fail "signal to the launcher: left over:$left"
+fi
 finish
