@@ -1,4 +1,5 @@
-/* The server's time-out and retries, and what a submission, and the environment, say instead.
+/* The server's time-out and retries, and what a submission, and the environment, say instead. How precise time-outs are is
+ * for test_timeout.c.
  * ranks: 2 4 */
 #include "fault/fault.h"
 
@@ -91,8 +92,8 @@ static void a_try_is_counted(pp_server *server)
     double began = fault_now();
     info = check_end(f, "time-out, 2 retries", PP_ERR_TIMEOUT, 3);
     double took = fault_now() - began;
-    CHECK(took > 0.29 && took < 0.3 + 3 * fault_patience(), "three tries of 0.1 s took %.3f s", took);
-    CHECK(info.finished - info.started < 0.1 + fault_patience(), "the last try took %.3f s", info.finished - info.started);
+    CHECK(took > 0.29 && took < 3, "three tries of 0.1 s took %.3f s", took);
+    CHECK(info.finished - info.started < 2, "the last try took %.3f s", info.finished - info.started);
     pp_release(f);
 
     f = submit(server, fail, 0, 2, PP_INHERIT);
@@ -141,7 +142,7 @@ static void the_servers_options_are_inherited(pp_server *server)
     pp_future f = pp_submit(server, sleep_long, NULL, 0);
     pp_task_info info = check_end(f, "the server's time-out", PP_ERR_TIMEOUT, 2);
     double took = info.finished - info.started;
-    CHECK(took > 0.299 && took < 0.3 + fault_patience(), "ended after %.3f s", took);
+    CHECK(took > 0.299 && took < 2, "ended after %.3f s", took);
     pp_release(f);
     f = submit(server, crash, 0, PP_INHERIT, PP_INHERIT);
     check_end(f, "the server's retries", PP_ERR_CRASHED, 2);
@@ -170,13 +171,11 @@ int main(int argc, char **argv)
     setenv("PPMPI_RETRIES", "1", 1);
     pp_server *server = fault_open(&argc, &argv, &options);
     int ranks = fault_ranks(server, NULL);
-    fault_noise_start();
     the_servers_options_are_inherited(server);
     a_try_is_counted(server);
     a_later_try_may_succeed(server);
     many_retries_end(server);
     bad_options_are_refused(server);
-    fault_noise_stop();
     int status = fault_end(server);
     if (ranks > 1 || getenv("OMPI_COMM_WORLD_SIZE") || getenv("PMI_SIZE")) return status;
 
