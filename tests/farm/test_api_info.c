@@ -20,7 +20,7 @@ static void running_tasks_are_told_with_their_place(void)
 {
     pp_future f[64], queued[3];
     int n = pp_get_ncpus(server) < 64 ? pp_get_ncpus(server) : 64, taken[1024] = {0};
-    double seconds = patience(0.5);
+    double seconds = patience(1);
     for (int i = 0; i < n; i++) f[i] = submit(seconds);
     CHECK_INT(pp_wait_all(f, (size_t)n, 0.05), PP_TIMEOUT);
     for (int i = 0; i < 3; i++) queued[i] = submit(0);

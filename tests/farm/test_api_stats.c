@@ -58,10 +58,10 @@ static void every_count_is_what_happened(void)
 static void what_is_under_way_is_counted(void)
 {
     pp_stats s = {.size = sizeof s};
-    int ncpus = pp_get_ncpus(server), n = 3 * ncpus + 5;
+    int ncpus = pp_get_ncpus(server), n = 2 * ncpus + 1;
     pp_future f[256];
     if (n > 256) return;
-    for (int i = 0; i < n; i++) f[i] = submit((struct what){.seconds = 0.4}, 0);
+    for (int i = 0; i < n; i++) f[i] = submit((struct what){.seconds = 0.8}, 0);
     pause_for(0.2);
     CHECK_INT(pp_get_stats(server, &s), PP_OK);
     CHECK_INT(s.running, ncpus);

@@ -259,26 +259,40 @@ static void print_and_run_on(pp_task *task)
     printf("done\n");
 }
 
-static void lines_of_a_running_task_appear(int inside)
+/* Returns 0 when the machine stood still for so long that the tasks were over. */
+static int try_running_lines(int inside)
 {
     int n = pp_get_ncpus(server) < 16 ? pp_get_ncpus(server) : 16;
     pp_future f[16];
-    double seconds = patience(1);
+    double seconds = patience(1), start = seconds_now();
     for (int i = 0; i < n; i++) f[i] = pp_submit(server, print_and_run_on, &seconds, sizeof seconds);
     if (inside)
-        CHECK_INT(pp_wait_all(f, (size_t)n, seconds * 0.4), PP_TIMEOUT);
+        pp_wait_all(f, (size_t)n, seconds * 0.4);
     else
         pause_for(seconds * 0.4);
     char expected[1024] = "";
     const char *text = new_output(0, NULL);
+    int finished = 0, in_time = seconds_now() - start < seconds * 0.9;
+    for (int i = 0; i < n; i++) finished += pp_done(f[i]);
     for (int i = 0; i < n; i++) strcat(expected, "still running\na child says so\n");
-    CHECK_INT(strlen(text), strlen(expected)); /* in any order */
-    for (int i = 0; i < n; i++) CHECK_INT(pp_done(f[i]), 0);
+    if (in_time) {
+        CHECK_INT(strlen(text), strlen(expected)); /* in any order */
+        CHECK_INT(finished, 0);
+    }
     CHECK_INT(pp_wait_all(f, (size_t)n, -1), PP_OK);
     expected[0] = '\0';
     for (int i = 0; i < n; i++) strcat(expected, "done\n");
-    CHECK_OUTPUT(0, expected);
+    if (in_time) CHECK_OUTPUT(0, expected);
+    new_output(0, NULL);
     for (int i = 0; i < n; i++) CHECK_INT(pp_release(f[i]), PP_OK);
+    return in_time;
+}
+
+static void lines_of_a_running_task_appear(int inside)
+{
+    int tried = 0;
+    while (tried < 10 && !try_running_lines(inside)) tried++;
+    CHECK(tried < 10);
 }
 
 static void lines_of_a_running_task_appear_while_the_program_waits(void)
