@@ -152,6 +152,14 @@ int ppi_agent_has_news(const struct ppi_agent *agent)
     return 0;
 }
 
+/* The job that a slot's worker runs, and since when (0 = it begins just now); NULL when there is none. */
+static const struct ppi_job *running_in(const struct ppi_slot *slot, uint64_t *started_ns)
+{
+    const struct ppi_job *job = slot->segment ? ppi_channel_running(&slot->channel) : NULL;
+    if (job) *started_ns = atomic_load(&slot->channel.answers->started_ns);
+    return job;
+}
+
 /* Kills the workers whose job has run too long; returns when the next one could be due. */
 static uint64_t check_time(struct ppi_agent *agent, uint64_t now_ns, int enforce)
 {
@@ -159,9 +167,8 @@ static uint64_t check_time(struct ppi_agent *agent, uint64_t now_ns, int enforce
     if (agent->timed == 0) return next;
     for (int i = 0; i < agent->slot_count; i++) {
         struct ppi_slot *slot = &agent->slots[i];
-        if (!slot->segment || slot->killed_status || ppi_channel_load(&slot->channel) == 0) continue;
-        const struct ppi_job *job = ppi_channel_running(&slot->channel);
-        uint64_t started = atomic_load(&slot->channel.answers->started_ns);
+        uint64_t started;
+        const struct ppi_job *job = slot->killed_status ? NULL : running_in(slot, &started);
         if (!job || !job->timeout_ns || !started) continue;
         uint64_t due = started + job->timeout_ns;
         if (due <= now_ns && enforce)
@@ -241,10 +248,11 @@ int ppi_agent_find_running(const struct ppi_agent *agent, uint64_t id, long *pid
 {
     for (int i = 0; i < agent->slot_count; i++) {
         const struct ppi_slot *slot = &agent->slots[i];
-        const struct ppi_job *job = slot->segment ? ppi_channel_running(&slot->channel) : NULL;
+        uint64_t started;
+        const struct ppi_job *job = running_in(slot, &started);
         if (!job || job->id != id) continue;
         *pid = slot->pid;
-        *started_ns = atomic_load(&slot->channel.answers->started_ns);
+        *started_ns = started;
         return ppi_agent_worker_number(agent, i);
     }
     return -1;
@@ -255,9 +263,8 @@ void ppi_agent_tell_running(struct ppi_agent *agent, uint64_t now_ns, uint64_t l
 {
     for (int i = 0; agent->busy && i < agent->slot_count; i++) {
         struct ppi_slot *slot = &agent->slots[i];
-        if (!slot->segment || ppi_channel_load(&slot->channel) == 0) continue;
-        const struct ppi_job *job = ppi_channel_running(&slot->channel);
-        uint64_t started = atomic_load(&slot->channel.answers->started_ns);
+        uint64_t started;
+        const struct ppi_job *job = running_in(slot, &started);
         if (!job || !started || now_ns < started + least_ns) continue;
         if (job->id == slot->told_id && job->attempt == slot->told_attempt) continue;
         slot->told_id = job->id;

@@ -133,9 +133,6 @@ static inline int ppi_agent_worker_number(const struct ppi_agent *agent, int slo
                                         : agent->config.extra_number + slot - agent->config.workers;
 }
 
-/* How many more jobs keep the workers busy; more only wait. */
-long ppi_agent_room(const struct ppi_agent *agent);
-
 /* Room for one job to be written into; NULL without memory. The job goes to the worker with the next flush. */
 struct ppi_job *ppi_agent_add(struct ppi_agent *agent);
 

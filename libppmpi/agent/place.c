@@ -178,12 +178,6 @@ void ppi_place_spin(struct ppi_agent *agent)
     if (atomic_load_explicit(word, memory_order_relaxed) != may) atomic_store_explicit(word, may, memory_order_relaxed);
 }
 
-long ppi_agent_room(const struct ppi_agent *agent)
-{
-    if (agent->hopeless) return 1;
-    return (long)agent->depth * agent->alive - (long)agent->load - (long)agent->pending.count;
-}
-
 void ppi_agent_publish(struct ppi_agent *agent)
 {
     for (int i = 0; i < agent->dirty_count; i++) {

@@ -55,8 +55,10 @@ int pp_map(pp_server *server, pp_function fn, const void *items, size_t item_byt
             for (; refused == PP_OK && begun < n && begun - taken < window; begun++) {
                 refused = ppi_server_submit(server, fn, (const char *)items + begun * item_bytes, item_bytes, NULL, 1,
                                             &futures[begun % window]);
-                if (refused != PP_OK) snprintf(text, sizeof text, "item %zu: %s", begun, pp_last_error());
-                if (refused != PP_OK) break;
+                if (refused != PP_OK) {
+                    snprintf(text, sizeof text, "item %zu: %s", begun, pp_last_error());
+                    break;
+                }
             }
         if (taken == begun) {
             /* Nothing more can be submitted: the rest has no result. */

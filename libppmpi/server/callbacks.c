@@ -1,8 +1,8 @@
 #include "server/callbacks.h"
 
 #include "base/status.h"
+#include "base/thread.h"
 
-#include <signal.h>
 #include <stdlib.h>
 
 struct ppi_callback {
@@ -74,11 +74,7 @@ static int start(struct pp_server *s)
     if (!c) return ppi_error(PP_ERR_NOMEM, "no memory for the callback thread");
     pthread_cond_init(&c->work, NULL);
     s->callbacks = c;
-    sigset_t all, old;
-    sigfillset(&all); /* the program's signals are for the program's threads */
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    int error = pthread_create(&c->thread, NULL, body, s);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    int error = ppi_thread_start(&c->thread, body, s);
     if (!error) return PP_OK;
     s->callbacks = NULL;
     pthread_cond_destroy(&c->work);

@@ -153,17 +153,6 @@ void ppi_server_wait_all_tasks(struct pp_server *s)
     ppi_server_wait(s, none_unfinished, s, UINT64_MAX);
 }
 
-static void print_rest(struct pp_server *s)
-{
-    for (int i = 0; i < 2; i++) {
-        if (s->output[i].bytes == 0) continue;
-        FILE *stream = i == 0 ? stdout : stderr;
-        fwrite(s->output[i].text, 1, s->output[i].bytes, stream);
-        fflush(stream);
-        s->output[i].bytes = 0;
-    }
-}
-
 /* Of results that nobody fetched: the agent's segments go once nothing of them is lent. */
 static void give_back_loans(struct pp_server *s)
 {
@@ -188,7 +177,7 @@ void ppi_server_destroy(struct pp_server *s)
     give_back_loans(s);
     ppi_agent_close(&s->agent, CLOSE_GRACE_S);
     pthread_mutex_unlock(&s->lock);
-    print_rest(s);
+    ppi_server_print(s->output);
     if (s->mpi) s->mpi->ops->close(s->mpi);
     release(s);
 }
@@ -200,6 +189,6 @@ void ppi_server_abandon(struct pp_server *s)
     pthread_mutex_lock(&s->lock);
     ppi_ranks_stop(s, 0, 1);
     ppi_agent_close(&s->agent, 0);
-    print_rest(s);
+    ppi_server_print(s->output);
     if (s->mpi) s->mpi->ops->close(s->mpi);
 }

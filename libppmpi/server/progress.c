@@ -6,9 +6,9 @@
 #include "base/futex.h"
 #include "base/log.h"
 #include "base/status.h"
+#include "base/thread.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -24,7 +24,7 @@
 #define DRIVE_STEPS 1000             /* in a row by the background thread, which has other things to do too */
 #define GRACE_NS 100000ull           /* so long after its last call the program counts as being inside the library */
 
-static void write_output(struct ppi_text text[2])
+void ppi_server_print(const struct ppi_text text[2])
 {
     for (int i = 0; i < 2; i++) {
         if (text[i].bytes == 0) continue;
@@ -153,7 +153,7 @@ int ppi_server_step(struct pp_server *s)
         pthread_mutex_unlock(&s->lock);
 
         for (int i = 0; i < wakes; i++) ppi_futex_wake(wake[i], 1);
-        if (printing) write_output(text);
+        if (printing) ppi_server_print(text);
         struct received *received = s->transport ? exchange(s, full, posts, count, streams) : NULL;
         free(posts);
 
@@ -195,12 +195,12 @@ static uint64_t patience(struct pp_server *s, uint64_t now_ns, uint64_t *nap_ns)
 }
 
 /* With the lock held, by the driver: sleeps until something happens. */
-static void driver_sleep(struct pp_server *s, enum ppi_listener who, uint64_t deadline_ns, uint64_t *nap_ns)
+static void driver_sleep(struct pp_server *s, uint64_t deadline_ns, uint64_t *nap_ns)
 {
     uint64_t now = ppi_now_ns(), most = patience(s, now, nap_ns);
     uint64_t left = deadline_ns > now ? deadline_ns - now : 0;
     if (left < most) most = left;
-    uint32_t ticket = ppi_doorbell_listen(s->workspace.bell, who);
+    uint32_t ticket = ppi_doorbell_listen(s->workspace.bell, PPI_LISTENER_WAITER);
     if (ppi_agent_has_news(&s->agent) || s->outbox_count || s->deferred_count || most == 0) {
         ppi_doorbell_silence(s->workspace.bell);
         return;
@@ -208,7 +208,7 @@ static void driver_sleep(struct pp_server *s, enum ppi_listener who, uint64_t de
     pthread_mutex_unlock(&s->lock);
     /* A message that came before we listened rang in vain. */
     if (!s->transport || !s->transport->ops->progress(s->transport))
-        ppi_doorbell_sleep(s->workspace.bell, who, ticket, most);
+        ppi_doorbell_sleep(s->workspace.bell, PPI_LISTENER_WAITER, ticket, most);
     ppi_doorbell_silence(s->workspace.bell);
     pthread_mutex_lock(&s->lock);
 }
@@ -280,7 +280,7 @@ int ppi_server_wait(struct pp_server *s, ppi_condition met, void *arg, uint64_t 
             pthread_mutex_lock(&s->lock);
             continue;
         }
-        driver_sleep(s, PPI_LISTENER_WAITER, deadline_ns, &nap);
+        driver_sleep(s, deadline_ns, &nap);
     }
     s->waiting--;
     if (drove) leave_driving(s);
@@ -357,12 +357,7 @@ static void *background(void *arg)
 
 int ppi_background_start(struct pp_server *s)
 {
-    /* The program's signals are for the program's threads. */
-    sigset_t all, old;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    int error = pthread_create(&s->background, NULL, background, s);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    int error = ppi_thread_start(&s->background, background, s);
     if (error)
         return ppi_error_errno(error == EAGAIN ? PP_ERR_LIMIT : PP_ERR_SYSTEM, error, "cannot start the background thread%s",
                                error == EAGAIN ? " (see ulimit -u, ulimit -v)" : "");

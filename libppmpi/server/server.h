@@ -156,6 +156,7 @@ int ppi_server_find_running(struct pp_server *s, const struct ppi_task *task, ui
 
 /* progress.c */
 int ppi_server_step(struct pp_server *s);
+void ppi_server_print(const struct ppi_text text[2]); /* without the lock, to stdout and stderr */
 typedef int (*ppi_condition)(void *arg);
 /* With the lock held: returns PP_OK once met(arg), or PP_TIMEOUT. Releases the lock in between. */
 int ppi_server_wait(struct pp_server *s, ppi_condition met, void *arg, uint64_t deadline_ns);

@@ -164,8 +164,7 @@ int ppi_wait_some(struct pp_server *s, const pp_future *f, size_t n, uint64_t de
         if (index) *index = watch.found;
         return PP_OK;
     }
-    if (status != PP_OK) return status;
-    return PP_END;
+    return status != PP_OK ? status : PP_END;
 }
 
 /* ---- groups */
