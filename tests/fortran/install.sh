@@ -4,27 +4,8 @@
 set -eu
 build=$1 scratch=$2 cmake=$3 fortran=$4
 consumer=$(cd "$(dirname "$0")/consumer" && pwd)
-: "${CC:=cc}"
-version=$(sed -n 's/^CMAKE_PROJECT_VERSION:STATIC=//p' "$build/CMakeCache.txt")
+. "$(dirname "$0")/../install/stage.sh"
 
-fail()
-{
-    echo "install: $*" >&2
-    exit 1
-}
-
-check()
-{
-    printed=$("$2") || fail "$1: exit status $?"
-    [ "$printed" = "42 $version" ] || fail "$1: printed '$printed', expected '42 $version'"
-    echo "$1: ok"
-}
-
-rm -rf "$scratch"
-mkdir -p "$scratch"
-"$cmake" --install "$build" --prefix "$scratch/before" > "$scratch/install.log" || fail "see $scratch/install.log"
-mv "$scratch/before" "$scratch/prefix" # a package that knows its old place fails from here on
-prefix=$scratch/prefix
 if grep -rlF "$scratch/before" "$prefix" > "$scratch/places"; then fail "the prefix is written into $(cat "$scratch/places")"; fi
 [ -z "$(find "$prefix/include" -name '*.mod')" ] || fail "a module file lies where other compilers look"
 

@@ -4,28 +4,7 @@
 set -eu
 build=$1 scratch=$2 cmake=$3
 consumer=$(cd "$(dirname "$0")/consumer" && pwd)
-: "${CC:=cc}"
-version=$(sed -n 's/^CMAKE_PROJECT_VERSION:STATIC=//p' "$build/CMakeCache.txt")
-
-fail()
-{
-    echo "install: $*" >&2
-    exit 1
-}
-
-# What the program prints is the result of its task and the library's version.
-check()
-{
-    printed=$("$2") || fail "$1: exit status $?"
-    [ "$printed" = "42 $version" ] || fail "$1: printed '$printed', expected '42 $version'"
-    echo "$1: ok"
-}
-
-rm -rf "$scratch"
-mkdir -p "$scratch"
-"$cmake" --install "$build" --prefix "$scratch/before" > "$scratch/install.log" || fail "see $scratch/install.log"
-mv "$scratch/before" "$scratch/prefix" # a package that knows its old place fails from here on
-prefix=$scratch/prefix
+. "$(dirname "$0")/stage.sh"
 
 for file in include/ppmpi.h share/doc/ppmpi/LICENSE; do
     [ -e "$prefix/$file" ] || fail "$file is not installed"
