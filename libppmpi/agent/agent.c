@@ -15,6 +15,7 @@
 #define DRAIN_AGAIN_NS 500000ull   /* … and after one that fills its pipe: it waits for us */
 #define DRAIN_AGAIN_FROM ((size_t)32 << 10)
 #define START_PATIENCE_NS (30 * PPI_NS_PER_S)
+#define KILL_PATIENCE_NS (5 * PPI_NS_PER_S)
 
 static int allocate(struct ppi_agent *agent)
 {
@@ -61,7 +62,7 @@ int ppi_agent_open(struct ppi_agent *agent, struct ppi_workspace *workspace, str
     agent->depth = 2;
     gethostname(agent->host, sizeof agent->host - 1);
     int status = allocate(agent);
-    if (status == PP_OK)
+    if (status == PP_OK && config->workers)
         status = ppi_topology_place(config->topology, config->workers, config->cores_per_worker, agent->cpus);
     if (status != PP_OK) {
         ppi_pool_close(pool);
@@ -70,6 +71,7 @@ int ppi_agent_open(struct ppi_agent *agent, struct ppi_workspace *workspace, str
     }
     agent->slot_count = agent->target = config->workers;
     ppi_place_spin(agent);
+    if (config->workers == 0) return PP_OK; /* tasks run in the other ranks only */
     for (int i = 0; i < agent->slot_count; i++) {
         agent->slots[i].read_fd[0] = agent->slots[i].read_fd[1] = -1;
         if ((status = ppi_slot_start(agent, i)) != PP_OK && i == 0) break;
@@ -103,6 +105,23 @@ static int jobs_running(const struct ppi_agent *agent)
     return 0;
 }
 
+/* For a pool that stays: no worker may be left, and no report of one, when the next agent comes. */
+static void end_workers(struct ppi_agent *agent)
+{
+    uint64_t deadline = ppi_now_ns() + KILL_PATIENCE_NS;
+    for (int i = 0; i < agent->slot_count; i++)
+        if (agent->slots[i].segment) ppi_pool_kill(agent->pool, i, agent->slots[i].serial);
+    while (jobs_running(agent) && ppi_now_ns() < deadline) {
+        uint32_t ticket = ppi_doorbell_listen(agent->workspace->bell, PPI_LISTENER_WAITER);
+        ppi_slot_reports(agent, ppi_now_ns());
+        if (!jobs_running(agent)) break;
+        ppi_doorbell_sleep(agent->workspace->bell, PPI_LISTENER_WAITER, ticket, 20000000);
+        agent->deaths_seen--; /* look at the socket: a fork server that was killed rings no bell */
+    }
+    ppi_doorbell_silence(agent->workspace->bell);
+    if (jobs_running(agent) || agent->pool->broken) agent->pool->kept = 0;
+}
+
 void ppi_agent_close(struct ppi_agent *agent, double grace_s)
 {
     agent->closing = 1;
@@ -110,11 +129,12 @@ void ppi_agent_close(struct ppi_agent *agent, double grace_s)
     uint64_t deadline = ppi_deadline_ns(grace_s);
     while (jobs_running(agent) && ppi_now_ns() < deadline) {
         uint32_t ticket = ppi_doorbell_listen(agent->workspace->bell, PPI_LISTENER_WAITER);
-        if (atomic_load(&agent->workspace->bell->deaths) == agent->deaths_seen)
+        if (!ppi_pool_work(agent->pool) && atomic_load(&agent->workspace->bell->deaths) == agent->deaths_seen)
             ppi_doorbell_sleep(agent->workspace->bell, PPI_LISTENER_WAITER, ticket, 20000000);
         ppi_slot_reports(agent, ppi_now_ns());
     }
     ppi_doorbell_silence(agent->workspace->bell);
+    if (agent->pool->kept) end_workers(agent);
     ppi_pool_close(agent->pool);
     agent->pool = NULL;
     for (int i = 0; i < agent->slot_count; i++) {
@@ -150,6 +170,21 @@ int ppi_agent_has_news(const struct ppi_agent *agent)
             ppi_channel_has_outcome(&agent->slots[i].channel))
             return 1;
     return 0;
+}
+
+const struct ppi_job *ppi_agent_next_job(const struct ppi_agent *agent)
+{
+    if (agent->slot_count == 0 || !ppi_pool_is_rank(agent->pool)) return NULL;
+    const struct ppi_slot *slot = &agent->slots[0];
+    if (!slot->segment) return NULL;
+    return ppi_channel_waiting(&slot->channel) && !ppi_channel_running(&slot->channel)
+               ? ppi_channel_job(&slot->channel, atomic_load(&slot->channel.answers->finished))
+               : NULL;
+}
+
+int ppi_agent_work(struct ppi_agent *agent)
+{
+    return ppi_pool_work(agent->pool);
 }
 
 /* The job that a slot's worker runs, and since when (0 = it begins just now); NULL when there is none. */

@@ -87,6 +87,7 @@ struct ppi_agent {
     uint64_t load;   /* jobs in all channels */
     uint32_t depth;  /* jobs that a channel should hold */
     double mean_ns;  /* of the jobs' duration, exponentially weighted */
+    double last_ns;  /* the last one's */
     uint64_t timed;  /* jobs with a time-out that are here */
     int *idle, idle_count;   /* stack of slots without jobs: the last to become idle is still awake */
     int *dirty, dirty_count; /* slots with unpublished jobs */
@@ -152,6 +153,13 @@ int ppi_agent_poll(struct ppi_agent *agent, uint64_t now_ns);
 
 /* True when there is something for ppi_agent_poll. */
 int ppi_agent_has_news(const struct ppi_agent *agent);
+
+/* Where the rank itself is the worker: the job that ppi_agent_work would run next, NULL when there is none. */
+const struct ppi_job *ppi_agent_next_job(const struct ppi_agent *agent);
+
+/* Where the rank itself is the worker: runs the next job in the calling thread, with no lock held. 0 when there is none. Other
+ * threads may use the agent meanwhile, but not work too. */
+int ppi_agent_work(struct ppi_agent *agent);
 
 /* How long the agent may sleep without a ring, when it is left alone. */
 uint64_t ppi_agent_patience_ns(const struct ppi_agent *agent, uint64_t now_ns);

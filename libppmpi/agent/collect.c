@@ -5,6 +5,7 @@
 #include "base/status.h"
 #include "output/collect.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -44,6 +45,19 @@ static void print(struct ppi_agent *agent, struct ppi_slot *slot, const struct p
     }
 }
 
+/* A rank that is its own worker cannot be ended when the time is over: it is told afterwards. */
+static void fail_late(struct ppi_agent *agent, const struct ppi_job *job, struct ppi_result *result, char *text, size_t room)
+{
+    if (result->loan) ppi_agent_return_loan(agent, result->loan);
+    result->loan = NULL;
+    result->status = PP_ERR_TIMEOUT;
+    result->code = 0;
+    result->bytes = (uint64_t)snprintf(text, room, "the task ran past its time-out of %g s: it took %g s",
+                                       (double)job->timeout_ns / 1e9,
+                                       (double)(result->finished_ns - result->started_ns) / 1e9);
+    result->data = text;
+}
+
 /* Returns 0 when the outcome cannot be true. */
 static int collect(struct ppi_agent *agent, int index, struct ppi_outcome *o, const struct ppi_job *job)
 {
@@ -76,6 +90,9 @@ static int collect(struct ppi_agent *agent, int index, struct ppi_outcome *o, co
             if (slot->lines[i].bytes) ppi_lines_end(&slot->lines[i], i, agent->events.output, agent->events.ctx);
     ppi_place_measured(agent, o->finished_ns - o->started_ns);
     struct ppi_loan *loan = result.loan;
+    char late[128];
+    if (ppi_pool_is_rank(agent->pool) && job->timeout_ns && o->finished_ns - o->started_ns > job->timeout_ns)
+        fail_late(agent, job, &result, late, sizeof late);
     ppi_collect_finish(agent, job, &result);
     if (in_block && !loan) ppi_channel_return_block(&slot->channel, o->result.block.block);
     if (result.loan) ppi_agent_return_loan(agent, result.loan); /* nobody took it */
@@ -88,6 +105,10 @@ void ppi_collect_distrust(struct ppi_agent *agent, int index)
     struct ppi_slot *slot = &agent->slots[index];
     if (slot->distrusted) return;
     slot->distrusted = 1;
+    if (ppi_pool_is_rank(agent->pool)) {
+        ppi_log(PP_LOG_ERROR, "a task wrote over the library's memory: the rank ends");
+        abort(); /* as it would have crashed in any other program */
+    }
     ppi_slot_kill(agent, index, PP_ERR_CRASHED, NULL);
 }
 

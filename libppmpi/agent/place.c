@@ -166,6 +166,7 @@ void ppi_place_take_back(struct ppi_agent *agent, int index, uint32_t most)
 
 void ppi_place_measured(struct ppi_agent *agent, uint64_t duration_ns)
 {
+    agent->last_ns = (double)duration_ns;
     agent->mean_ns = ppi_mean_update(agent->mean_ns, duration_ns);
     agent->depth = ppi_depth_for(agent->mean_ns);
 }

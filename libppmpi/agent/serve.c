@@ -29,6 +29,7 @@ struct serving {
     const struct ppi_topology *topology;
     struct ppi_agent agent;
     int welcomed, open, stopping, status, at_once;
+    int idle; /* there was a moment without a job since the last one */
     struct ppi_doorbell *server_bell;
     struct ppi_wire_writer out;
     uint64_t out_since_ns; /* when the first of it was put there */
@@ -304,6 +305,28 @@ static int receive_all(struct serving *s)
     return moved;
 }
 
+/* Where this rank is its own worker: runs a job. Nothing is sent or received meanwhile, so what is ready leaves first,
+ * unless jobs are so short that it can wait for company. */
+static int work(struct serving *s)
+{
+    const struct ppi_job *job = ppi_agent_next_job(&s->agent);
+    if (!job) {
+        s->idle = 1;
+        return ppi_agent_work(&s->agent);
+    }
+    double expected_ns = s->agent.mean_ns > s->agent.last_ns ? s->agent.mean_ns : s->agent.last_ns;
+    if (expected_ns <= 0 || s->idle) expected_ns = (double)TELL_NS; /* nothing is known of what comes after a pause */
+    s->idle = 0;
+    if (expected_ns >= (double)TELL_NS)
+        on_running(s, &(struct ppi_running){.id = job->id,
+                                            .started_ns = ppi_now_ns(),
+                                            .attempt = job->attempt,
+                                            .worker = ppi_agent_worker_number(&s->agent, 0),
+                                            .pid = getpid()});
+    if (expected_ns >= (double)COMPANY_NS) flush(s);
+    return ppi_agent_work(&s->agent);
+}
+
 static int step(struct serving *s)
 {
     int moved = receive_all(s);
@@ -312,6 +335,7 @@ static int step(struct serving *s)
         moved += ppi_agent_poll(&s->agent, ppi_now_ns());
         int n = ppi_agent_flush(&s->agent, wake);
         for (int i = 0; i < n; i++) ppi_futex_wake(wake[i], 1);
+        if (ppi_pool_is_rank(s->pool)) moved += work(s);
     }
     if (s->out.bytes == 0 && !s->loans) {
         s->out_since_ns = 0;
@@ -335,7 +359,8 @@ static void say_hello(struct serving *s)
                                .cores = ppi_topology_cores_in(&s->topology->online),
                                .allowed_cores = s->topology->allowed_cores,
                                .limit = s->topology->limit,
-                               .quota = (int32_t)s->topology->quota};
+                               .quota = (int32_t)s->topology->quota,
+                               .is_worker = ppi_pool_is_rank(s->pool)};
     gethostname(h.host, sizeof h.host - 1);
     memcpy(h.allowed, &s->topology->allowed, sizeof h.allowed);
     memcpy(h.online, &s->topology->online, sizeof h.online);

@@ -85,8 +85,8 @@ int ppi_slot_start(struct ppi_agent *agent, int index)
                                      .cpus = agent->cpus[index]};
     struct ppi_worker_segment *segment = calloc(1, sizeof *segment);
     if (!segment) return ppi_error(PP_ERR_NOMEM, "no memory for a worker");
-    int threads = agent->pool->ops == &ppi_pool_threads;
-    size_t wanted = threads ? (size_t)256 << 20 : segment_bytes(agent);
+    int processes = agent->pool->ops == &ppi_pool_processes;
+    size_t wanted = agent->pool->ops == &ppi_pool_threads ? (size_t)256 << 20 : segment_bytes(agent);
     int status = ppi_segment_create(&segment->map, "ppmpi-answers", wanted, (size_t)1 << 20);
     if (status != PP_OK) {
         free(segment);
@@ -96,7 +96,7 @@ int ppi_slot_start(struct ppi_agent *agent, int index)
     segment->current = 1;
     start.segment = segment->map;
     for (int i = 0; i < 2; i++) start.read_fd[i] = start.write_fd[i] = -1;
-    if (!threads) status = make_pipes(start.read_fd, start.write_fd);
+    if (processes) status = make_pipes(start.read_fd, start.write_fd);
     if (status == PP_OK) {
         ppi_channel_init(&slot->channel, &agent->workspace->requests[index],
                          (struct ppi_answers *)(void *)segment->map.base);
@@ -140,6 +140,7 @@ void ppi_slot_retire(struct ppi_agent *agent, int index)
 void ppi_slot_kill(struct ppi_agent *agent, int index, int why, const struct ppi_job *job)
 {
     struct ppi_slot *slot = &agent->slots[index];
+    if (ppi_pool_is_rank(agent->pool)) return;
     slot->killed_status = why;
     slot->killed_id = job ? job->id : 0;
     slot->killed_attempt = job ? job->attempt : 0;

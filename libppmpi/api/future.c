@@ -106,12 +106,14 @@ pp_future pp_template_submit(pp_server *server, const pp_template *task_template
     return pp_submit_with(server, task_template->function, args, bytes, &task_template->options);
 }
 
-/* Finds the task of a future that need not be finished. The lock is held on PP_OK. */
-static int find(pp_future f, const char *call, pp_server **s, struct ppi_task **t, uint32_t *index)
+/* Finds the task of a future that need not be finished. The lock is held on PP_OK. look: where nobody but the program's
+ * threads receives messages, what has come is looked at first. */
+static int find(pp_future f, const char *call, int look, pp_server **s, struct ppi_task **t, uint32_t *index)
 {
     int status = ppi_check_open(s, call);
     if (status != PP_OK) return status;
     pthread_mutex_lock(&(*s)->lock);
+    if (look && (*s)->callers_only) ppi_server_look(*s, PPI_STEP_MPI);
     *t = ppi_store_find(&(*s)->store, f.id, index);
     if (*t && ppi_task_is_held(*t)) return PP_OK;
     pthread_mutex_unlock(&(*s)->lock);
@@ -125,7 +127,7 @@ int pp_release(pp_future f)
     pp_server *s;
     struct ppi_task *t;
     uint32_t index;
-    int status = find(f, "pp_release", &s, &t, &index);
+    int status = find(f, "pp_release", 0, &s, &t, &index);
     if (status != PP_OK) return status;
     if (t->state == PPI_TASK_FINISHED)
         ppi_server_dispose(s, index);
@@ -141,12 +143,12 @@ int pp_done(pp_future f)
     pp_server *s;
     struct ppi_task *t;
     uint32_t index;
-    int status = find(f, "pp_done", &s, &t, &index);
+    int status = find(f, "pp_done", 0, &s, &t, &index);
     if (status != PP_OK) return status;
     int done = ppi_task_is_ready(t);
     if (!done) {
         /* A program that asks in a loop is inside the library all the time: let it do the work. */
-        ppi_server_look(s);
+        ppi_server_look(s, PPI_STEP_ALL);
         t = ppi_store_find(&s->store, f.id, &index);
         done = t && ppi_task_is_ready(t);
     }
@@ -249,7 +251,7 @@ int pp_add_callback(pp_future f, void (*callback)(pp_future f, void *arg), void 
     struct ppi_task *t;
     uint32_t index;
     if (!callback) return ppi_error(PP_ERR_ARG, "pp_add_callback: the callback is NULL");
-    int status = find(f, "pp_add_callback", &s, &t, &index);
+    int status = find(f, "pp_add_callback", 0, &s, &t, &index);
     if (status != PP_OK) return status;
     status = ppi_callbacks_add(s, index, callback, arg);
     pthread_mutex_unlock(&s->lock);
@@ -261,7 +263,7 @@ int pp_cancel(pp_future f)
     pp_server *s;
     struct ppi_task *t;
     uint32_t index;
-    int status = find(f, "pp_cancel", &s, &t, &index);
+    int status = find(f, "pp_cancel", 1, &s, &t, &index);
     if (status != PP_OK) return status;
     status = ppi_server_cancel(s, index);
     pthread_mutex_unlock(&s->lock);
@@ -285,7 +287,7 @@ int pp_info(pp_future f, pp_task_info *info)
     if (info->size < SMALLEST_INFO || info->size > sizeof *info)
         return ppi_error(PP_ERR_ARG, "pp_info: info->size is %zu; set it to sizeof(pp_task_info), %zu", info->size,
                          sizeof *info);
-    int status = find(f, "pp_info", &s, &t, &index);
+    int status = find(f, "pp_info", 1, &s, &t, &index);
     if (status != PP_OK) return status;
     pp_task_info i = {.size = sizeof i, .state = PP_QUEUED, .rank = -1, .worker = -1, .attempts = t->attempts,
                       .submitted = (double)t->submitted_ns / 1e9, .task = t->number};

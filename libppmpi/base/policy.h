@@ -26,4 +26,11 @@ static inline uint32_t ppi_depth_for(double mean_ns)
     return depth < PPI_DEPTH_LEAST ? PPI_DEPTH_LEAST : depth > PPI_DEPTH_MOST ? PPI_DEPTH_MOST : (uint32_t)depth;
 }
 
+/* The same for an agent that cannot give back what waits behind a running job: of jobs that may be long it gets one at a
+ * time. */
+static inline uint32_t ppi_depth_alone(double mean_ns, double last_ns)
+{
+    return mean_ns <= 0 || mean_ns >= PPI_AHEAD_NS || last_ns >= PPI_AHEAD_NS ? 1 : ppi_depth_for(mean_ns);
+}
+
 #endif

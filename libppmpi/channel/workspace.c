@@ -52,9 +52,21 @@ int ppi_workspace_create(struct ppi_workspace *out, uint64_t arena_bytes)
     return PP_OK;
 }
 
+void ppi_workspace_renew(const struct ppi_workspace *workspace, struct ppi_workspace *out)
+{
+    *out = *workspace;
+    memset(out->board, 0, sizeof *out->board);
+}
+
 void ppi_workspace_destroy(struct ppi_workspace *workspace)
 {
     ppi_arena_fini(&workspace->arena);
+    if (workspace->kept) {
+        uint64_t start = (uint64_t)(workspace->functions - workspace->segment.base) + (uint64_t)PPI_FUNCTIONS_MAX * PPI_FUNCTION_BYTES;
+        start = (start + 4095) / 4096 * 4096;
+        if (workspace->arena.next > start) madvise(workspace->segment.base + start, workspace->arena.next - start, MADV_REMOVE);
+        return;
+    }
     ppi_segment_destroy(&workspace->segment);
     ppi_segment_destroy(&workspace->bell_segment);
 }

@@ -26,11 +26,15 @@ struct ppi_workspace {
     char *functions;                /* PPI_FUNCTIONS_MAX entries */
     struct ppi_requests *requests;  /* PPI_WORKERS_MAX */
     struct ppi_arena arena;         /* of arguments and of other data for workers */
+    int kept; /* for the next farm: destroying it gives its memory back, and the mappings stay */
 };
 
 /* arena_bytes 0 = as much as the machine could hold. */
 int ppi_workspace_create(struct ppi_workspace *out, uint64_t arena_bytes);
 void ppi_workspace_destroy(struct ppi_workspace *workspace);
+
+/* For the next farm, a copy of a workspace that is kept and was not used itself. */
+void ppi_workspace_renew(const struct ppi_workspace *workspace, struct ppi_workspace *out);
 
 /* In a worker process: from now on everything but the doorbell is read-only. */
 void ppi_workspace_protect(struct ppi_workspace *workspace);

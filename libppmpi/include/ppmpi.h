@@ -127,8 +127,11 @@ enum pp_log_level { PP_LOG_ERROR = 0, PP_LOG_WARNING = 1, PP_LOG_INFO = 2, PP_LO
 /* Options of pp_server_open. Start from PP_OPTIONS_INIT. Every number and string has an environment variable
  * PPMPI_<FIELD> (PPMPI_WORKERS=4), which wins over the program; a malformed one is an error at open. Under a launcher
  * those of rank 0 count.
- * Not in this version: PP_ISOLATE_NONE and any setting of hosts and modules give PP_ERR_UNSUPPORTED; heartbeat has no
- * effect. */
+ * With PP_ISOLATE_NONE there are no worker processes: each rank runs one task at a time, rank 0 only when it is the only
+ * rank, inside the program's calls. Tasks see the memory of their rank as it is. A crash ends the rank; a running task cannot be
+ * stopped (pp_cancel: PP_ERR_UNSUPPORTED), an exceeded time-out is reported when it returns. workers > 1 and restart are
+ * PP_ERR_UNSUPPORTED.
+ * Not in this version: any setting of hosts and modules gives PP_ERR_UNSUPPORTED; heartbeat has no effect. */
 typedef struct {
     size_t size;              /* of this struct, so that it can grow */
     int workers;              /* per rank; PP_AUTODETECT = one per core that the rank may use */
@@ -182,6 +185,11 @@ typedef struct {
  * one was open before. Ownership: pp_server_close releases it. Threads: call it from the main thread.
  * Blocks: until the workers of all ranks have started. */
 PP_API pp_server *pp_server_open(int *argc, char ***argv, const pp_options *options);
+
+/* For programs that run MPI themselves (<ppmpi_mpi.h>): the first line of main, before MPI_Init, on every rank. Makes the
+ * process from which workers are forked, so that the farms that pp_server_open_comm opens run tasks in worker processes. They
+ * see the memory as it is now. When it fails, pp_server_open_comm says why. Later calls do nothing. */
+PP_API void pp_prepare(void);
 
 /* Waits for everything submitted, stops the workers, finalises MPI if the library initialised it. All futures
  * are released. After it, no process of ours is left on any node and no output of a task arrives.
@@ -310,7 +318,7 @@ PP_API int pp_next(pp_server *server, const char *group, double seconds, pp_futu
 
 /* Cancels: a queued task never starts; a running one is killed with its worker, which is replaced. Its outcome is
  * PP_ERR_CANCELLED, and it is not tried again. PP_END when it had finished already; then its outcome stays. Does not
- * wait; the future stays until it is released. */
+ * wait; the future stays until it is released. PP_ERR_UNSUPPORTED when it runs in the rank itself (PP_ISOLATE_NONE). */
 PP_API int pp_cancel(pp_future f);
 
 /* Runs one task for each of n items and waits for all. Item i is the item_bytes bytes at items + i * item_bytes; its

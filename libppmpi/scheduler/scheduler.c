@@ -37,6 +37,17 @@ static void make_hungry(struct ppi_scheduler *s, int agent)
     s->last_hungry = agent;
 }
 
+static uint32_t depth_of(const struct ppi_scheduler_agent *a)
+{
+    return a->alone ? ppi_depth_alone(a->mean_ns, a->last_ns) : ppi_depth_for(a->mean_ns);
+}
+
+void ppi_scheduler_set_alone(struct ppi_scheduler *s, int agent)
+{
+    s->agents[agent].alone = 1;
+    s->agents[agent].depth = depth_of(&s->agents[agent]);
+}
+
 void ppi_scheduler_set_workers(struct ppi_scheduler *s, int agent, int workers)
 {
     struct ppi_scheduler_agent *a = &s->agents[agent];
@@ -46,7 +57,7 @@ void ppi_scheduler_set_workers(struct ppi_scheduler *s, int agent, int workers)
         s->given -= a->given;
         a->given = 0;
     }
-    if (a->depth == 0) a->depth = ppi_depth_for(0);
+    if (a->depth == 0) a->depth = depth_of(a);
     make_hungry(s, agent);
 }
 
@@ -174,8 +185,9 @@ void ppi_scheduler_finished(struct ppi_scheduler *s, int agent, uint64_t duratio
     struct ppi_scheduler_agent *a = &s->agents[agent];
     if (a->given) a->given--, s->given--;
     if (duration_ns) {
+        a->last_ns = (double)duration_ns;
         a->mean_ns = ppi_mean_update(a->mean_ns, duration_ns);
-        a->depth = ppi_depth_for(a->mean_ns);
+        a->depth = depth_of(a);
     }
     if (agent != s->current) make_hungry(s, agent);
 }

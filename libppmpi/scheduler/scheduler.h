@@ -19,9 +19,10 @@ struct ppi_ready_level {
 
 struct ppi_scheduler_agent {
     int workers; /* 0 = not there */
+    int alone;   /* its one worker is the rank itself: it gives nothing back while a task runs */
     uint64_t given; /* tasks that it has */
     uint32_t depth;
-    double mean_ns;
+    double mean_ns, last_ns; /* of its tasks' duration */
     int hungry, next_hungry; /* in the list of agents that may have room */
 };
 
@@ -43,6 +44,9 @@ void ppi_scheduler_fini(struct ppi_scheduler *s);
 
 /* workers = 0: the agent is lost, and what it had is not counted any more. */
 void ppi_scheduler_set_workers(struct ppi_scheduler *s, int agent, int workers);
+
+/* Before tasks are given to it. */
+void ppi_scheduler_set_alone(struct ppi_scheduler *s, int agent);
 
 /* Queues a task: behind, or before, those of its priority. PP_ERR_NOMEM for a new priority without memory. */
 int ppi_scheduler_push(struct ppi_scheduler *s, uint32_t task, int priority, int in_front);

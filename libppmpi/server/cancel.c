@@ -27,6 +27,9 @@ int ppi_server_cancel(struct pp_server *s, uint32_t index)
         return PP_OK;
     }
     if (t->state == PPI_TASK_CANCELLING) return PP_OK;
+    if (s->ranks[t->agent].is_worker && ppi_server_find_running(s, t, index, &(int){0}, &(long){0}, &(uint64_t){0}))
+        return ppi_error(PP_ERR_UNSUPPORTED, "task %llu runs in rank %d itself and cannot be ended", (unsigned long long)t->number,
+                         t->agent);
     ppi_task_apply(t, PPI_EVENT_CANCEL);
     if (t->agent == 0) {
         ppi_agent_cancel(&s->agent, id, t->attempts);

@@ -52,7 +52,7 @@ static void release(struct pp_server *s)
     free(s);
 }
 
-static void describe_this_rank(struct pp_server *s)
+static void describe_this_rank(struct pp_server *s, int is_worker)
 {
     struct ppi_rank *r = &s->ranks[0];
     gethostname(r->host, sizeof r->host - 1);
@@ -62,6 +62,7 @@ static void describe_this_rank(struct pp_server *s)
     r->quota = (int)s->topology.quota;
     r->allowed = s->topology.allowed;
     r->online = s->topology.online;
+    r->is_worker = is_worker;
 }
 
 static int start_workers(struct pp_server *s, struct ppi_pool *pool)
@@ -98,6 +99,9 @@ int ppi_server_create(struct pp_server **out, const struct ppi_server_setup *set
     s->mpi = setup->transport;
     s->transport = s->mpi && s->mpi->size > 1 ? s->mpi : NULL;
     s->rank_count = s->transport ? s->transport->size : 1;
+    s->callers_only = ppi_pool_is_rank(setup->pool) && s->rank_count == 1;
+    if (s->transport && s->transport->threads >= PPI_THREADS_CALLER) s->callers_only = 1;
+    s->opener = pthread_self();
     s->opened_ns = ppi_now_ns();
     s->streams_end = &s->streams;
     s->full_end = &s->full;
@@ -105,6 +109,7 @@ int ppi_server_create(struct pp_server **out, const struct ppi_server_setup *set
     /* The driver polls the agent while it waits for the ranks' first words, before there is one. */
     s->agent.workspace = &s->workspace;
     s->agent.config.topology = &s->topology;
+    s->agent.deaths_seen = atomic_load(&s->workspace.bell->deaths); /* those of an earlier farm */
     int status = allocate(s), pool_open = 1;
     if (status == PP_OK) {
         ppi_report_start(s); /* first: the background thread reports */
@@ -113,7 +118,7 @@ int ppi_server_create(struct pp_server **out, const struct ppi_server_setup *set
     }
     pthread_mutex_lock(&s->lock);
     if (status == PP_OK) {
-        describe_this_rank(s);
+        describe_this_rank(s, ppi_pool_is_rank(setup->pool));
         status = ppi_server_set_initializer(s);
     }
     if (status == PP_OK) {
@@ -187,8 +192,12 @@ void ppi_server_abandon(struct pp_server *s)
     /* Other threads of the program may be inside the library: they stay at the lock, and nothing is freed under them. */
     ppi_background_stop(s);
     pthread_mutex_lock(&s->lock);
+    /* A program that runs MPI itself may have finalised it, or leave by another thread than the one that may call it. */
+    int may_call = !s->mpi || s->mpi->threads == PPI_THREADS_OURS ||
+                   (ppi_mpi_runs() && (s->mpi->threads != PPI_THREADS_OPENER || pthread_equal(pthread_self(), s->opener)));
+    if (!may_call) s->transport = NULL;
     ppi_ranks_stop(s, 0, 1);
     ppi_agent_close(&s->agent, 0);
     ppi_server_print(s->output);
-    if (s->mpi) s->mpi->ops->close(s->mpi);
+    if (s->mpi && may_call) s->mpi->ops->close(s->mpi);
 }

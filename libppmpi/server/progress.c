@@ -1,4 +1,5 @@
 /* Who drives, when, and how it waits. */
+#include "server/callbacks.h"
 #include "server/report.h"
 #include "server/server.h"
 
@@ -126,8 +127,20 @@ static struct posted *take_outbox(struct pp_server *s, int *count)
     return posts;
 }
 
-int ppi_server_step(struct pp_server *s)
+static _Thread_local int in_background;
+
+/* Whether the calling thread may call MPI and run tasks. */
+static int may_drive(const struct pp_server *s)
 {
+    if (!s->callers_only) return 1;
+    if (in_background || ppi_callbacks_here()) return 0;
+    return !s->transport || s->transport->threads != PPI_THREADS_OPENER || pthread_equal(pthread_self(), s->opener);
+}
+
+int ppi_server_step(struct pp_server *s, enum ppi_step may)
+{
+    struct ppi_transport *transport = may & PPI_STEP_MPI ? s->transport : NULL;
+    int works = may & PPI_STEP_TASKS && s->ranks[0].is_worker;
     uint64_t now = s->now_ns = ppi_now_ns();
     int moved = ppi_agent_poll(&s->agent, now);
     /* Workers that pp_set_ncpus wants again come when those in their place have gone; ones that fail to start go. */
@@ -138,15 +151,20 @@ int ppi_server_step(struct pp_server *s)
     _Atomic uint32_t *wake[PPI_WORKERS_MAX];
     int wakes = ppi_agent_flush(&s->agent, wake);
     int printing = s->output[0].bytes || s->output[1].bytes;
-    if (wakes || printing || s->transport) {
-        int count;
-        struct posted *posts = take_outbox(s, &count);
-        struct ppi_full_message *full = s->full;
-        s->full = NULL;
-        s->full_end = &s->full;
-        struct ppi_outgoing_stream *streams = s->streams;
-        s->streams = NULL;
-        s->streams_end = &s->streams;
+    if (wakes || printing || transport || works) {
+        int count = 0;
+        struct posted *posts = NULL;
+        struct ppi_full_message *full = NULL;
+        struct ppi_outgoing_stream *streams = NULL;
+        if (transport) {
+            posts = take_outbox(s, &count);
+            full = s->full;
+            s->full = NULL;
+            s->full_end = &s->full;
+            streams = s->streams;
+            s->streams = NULL;
+            s->streams_end = &s->streams;
+        }
         struct ppi_text text[2];
         memcpy(text, s->output, sizeof text);
         if (printing) memset(s->output, 0, sizeof s->output);
@@ -154,8 +172,9 @@ int ppi_server_step(struct pp_server *s)
 
         for (int i = 0; i < wakes; i++) ppi_futex_wake(wake[i], 1);
         if (printing) ppi_server_print(text);
-        struct received *received = s->transport ? exchange(s, full, posts, count, streams) : NULL;
+        struct received *received = transport ? exchange(s, full, posts, count, streams) : NULL;
         free(posts);
+        if (works) moved += ppi_agent_work(&s->agent);
 
         pthread_mutex_lock(&s->lock);
         if (printing) {
@@ -183,7 +202,7 @@ int ppi_server_step(struct pp_server *s)
 static uint64_t patience(struct pp_server *s, uint64_t now_ns, uint64_t *nap_ns)
 {
     uint64_t most = ppi_agent_patience_ns(&s->agent, now_ns);
-    if (!s->transport) return most;
+    if (!s->transport || !may_drive(s)) return most;
     uint64_t limit = s->unfinished ? NAP_MOST_NS : NAP_IDLE_NS;
     if (s->unringable == 0) limit = NAP_IDLE_NS;
     *nap_ns = *nap_ns ? 2 * *nap_ns : NAP_FIRST_NS;
@@ -201,7 +220,7 @@ static void driver_sleep(struct pp_server *s, uint64_t deadline_ns, uint64_t *na
     uint64_t left = deadline_ns > now ? deadline_ns - now : 0;
     if (left < most) most = left;
     uint32_t ticket = ppi_doorbell_listen(s->workspace.bell, PPI_LISTENER_WAITER);
-    if (ppi_agent_has_news(&s->agent) || s->outbox_count || s->deferred_count || most == 0) {
+    if (ppi_agent_has_news(&s->agent) || ppi_agent_next_job(&s->agent) || s->outbox_count || s->deferred_count || most == 0) {
         ppi_doorbell_silence(s->workspace.bell);
         return;
     }
@@ -228,10 +247,8 @@ void ppi_background_heed(struct pp_server *s)
 static void leave_driving(struct pp_server *s)
 {
     s->driving = 0;
-    if (s->waiting)
-        pthread_cond_broadcast(&s->changed);
-    else if (s->unfinished)
-        ppi_background_heed(s);
+    if (s->waiting) pthread_cond_broadcast(&s->changed);
+    if (s->unfinished && (!s->waiting || s->callers_only)) ppi_background_heed(s);
 }
 
 static void wait_changed(struct pp_server *s, uint64_t deadline_ns)
@@ -247,7 +264,7 @@ static void wait_changed(struct pp_server *s, uint64_t deadline_ns)
 int ppi_server_wait(struct pp_server *s, ppi_condition met, void *arg, uint64_t deadline_ns)
 {
     if (met(arg)) return PP_OK;
-    int status = PP_TIMEOUT, drove = 0;
+    int status = PP_TIMEOUT, drove = 0, may = may_drive(s);
     uint64_t spin_until = 0, nap = 0;
     s->waiting++;
     s->calls++;
@@ -256,7 +273,7 @@ int ppi_server_wait(struct pp_server *s, ppi_condition met, void *arg, uint64_t 
             status = PP_OK;
             break;
         }
-        if (s->driving && !drove) {
+        if (!may || (s->driving && !drove)) {
             if (ppi_now_ns() >= deadline_ns) break;
             wait_changed(s, deadline_ns);
             continue;
@@ -265,7 +282,7 @@ int ppi_server_wait(struct pp_server *s, ppi_condition met, void *arg, uint64_t 
             s->driving = drove = 1;
             ppi_doorbell_silence(s->workspace.bell);
         }
-        if (ppi_server_step(s)) {
+        if (ppi_server_step(s, PPI_STEP_ALL)) {
             spin_until = nap = 0;
             if (ppi_now_ns() >= deadline_ns && !met(arg)) break;
             continue;
@@ -287,11 +304,11 @@ int ppi_server_wait(struct pp_server *s, ppi_condition met, void *arg, uint64_t 
     return status;
 }
 
-void ppi_server_look(struct pp_server *s)
+void ppi_server_look(struct pp_server *s, enum ppi_step may)
 {
-    if (s->driving) return;
+    if (s->driving || !may_drive(s)) return;
     s->driving = 1;
-    ppi_server_step(s);
+    ppi_server_step(s, may);
     leave_driving(s);
 }
 
@@ -299,7 +316,7 @@ void ppi_server_kick(struct pp_server *s)
 {
     pthread_mutex_lock(&s->lock);
     int driven = s->driving;
-    ppi_server_look(s);
+    ppi_server_look(s, PPI_STEP_MPI);
     pthread_mutex_unlock(&s->lock);
     if (driven) ppi_doorbell_ring(s->workspace.bell);
 }
@@ -309,9 +326,10 @@ void ppi_server_kick(struct pp_server *s)
 /* Drives until there is nothing to do, and goes to sleep: until it is rung, or its patience ends. */
 static uint64_t background_drive(struct pp_server *s, uint64_t *nap)
 {
+    enum ppi_step may = may_drive(s) ? PPI_STEP_ALL : PPI_STEP_WORKERS;
     s->driving = 1;
     ppi_doorbell_silence(s->workspace.bell);
-    for (int i = 0; i < DRIVE_STEPS && ppi_server_step(s); i++) *nap = 0;
+    for (int i = 0; i < DRIVE_STEPS && ppi_server_step(s, may); i++) *nap = 0;
     s->driving = 0;
     if (s->waiting) pthread_cond_broadcast(&s->changed);
     uint64_t most = patience(s, ppi_now_ns(), nap);
@@ -325,6 +343,7 @@ static void *background(void *arg)
     struct pp_server *s = arg;
     struct ppi_doorbell *bell = s->workspace.bell;
     uint64_t seen = 0, nap = 0;
+    in_background = 1;
     pthread_mutex_lock(&s->lock);
     while (!s->closing) {
         uint64_t sleep_ns = BACKGROUND_NAP_NS;
@@ -332,7 +351,7 @@ static void *background(void *arg)
         uint32_t ticket = atomic_load(&bell->rings[PPI_LISTENER_BACKGROUND]);
         if (!s->driving && s->unfinished) {
             ppi_doorbell_listen(bell, PPI_LISTENER_BACKGROUND);
-            if (ppi_agent_has_news(&s->agent) || s->outbox_count) sleep_ns = 0;
+            if (ppi_agent_has_news(&s->agent) || (s->outbox_count && !s->callers_only)) sleep_ns = 0;
         }
         s->background_deep = 1;
         pthread_mutex_unlock(&s->lock);

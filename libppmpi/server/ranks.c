@@ -12,6 +12,7 @@
 
 #define HELLO_PATIENCE_NS (120 * PPI_NS_PER_S)
 #define BYE_PATIENCE_NS (10 * PPI_NS_PER_S)
+#define BYE_AT_ONCE_NS (2 * PPI_NS_PER_S) /* a rank that runs a task itself may not hear us for long */
 
 void ppi_ranks_post(struct pp_server *s, int rank, enum ppi_wire_kind kind, unsigned flags, const void *fixed,
                     const void *data, size_t bytes)
@@ -101,6 +102,7 @@ static void hello(struct pp_server *s, int rank, const struct ppi_wire_hello *h)
     r->allowed_cores = h->allowed_cores;
     r->limit = h->limit;
     r->quota = h->quota;
+    r->is_worker = h->is_worker;
     memcpy(&r->allowed, h->allowed, sizeof r->allowed);
     memcpy(&r->online, h->online, sizeof r->online);
     if (strcmp(r->host, s->ranks[0].host) == 0) r->bell = ppi_bell_open((long)h->pid, h->bell_fd, h->bell_nonce);
@@ -194,6 +196,8 @@ static void share_out_workers(struct pp_server *s)
         }
         a->workers = s->options.workers ? s->options.workers : a->alone ? a->limit / s->options.cores_per_worker : 1;
         if (a->workers < 1) a->workers = 1;
+        /* The program's own rank is a worker only where there is no other. */
+        if (a->is_worker) a->workers = i > 0 || s->rank_count == 1;
     }
 }
 
@@ -202,7 +206,7 @@ static void cap_by_quota(struct pp_server *s)
 {
     if (s->options.workers) return;
     for (int i = 0; i < s->rank_count; i++) {
-        if (s->ranks[i].node != i || !s->ranks[i].quota) continue;
+        if (s->ranks[i].node != i || !s->ranks[i].quota || s->ranks[i].is_worker) continue;
         int sum = 0, quota = s->ranks[i].quota;
         for (int k = i; k < s->rank_count; k++)
             if (s->ranks[k].node == i) sum += s->ranks[k].workers;
@@ -217,10 +221,11 @@ static void cap_by_quota(struct pp_server *s)
 
 static void warn_of_unused_cores(const struct pp_server *s)
 {
-    /* Without a launcher it was the user who took cores away, by taskset or the like. */
-    if (!s->mpi || s->options.workers || s->options.cores_per_worker > 1) return;
+    /* Without a launcher it was the user who took cores away, by taskset or the like; and a program that runs MPI itself has
+     * other use for its ranks. */
+    if (!s->mpi || s->mpi->threads != PPI_THREADS_OURS || s->options.workers || s->options.cores_per_worker > 1) return;
     for (int i = 0; i < s->rank_count; i++) {
-        if (s->ranks[i].node != i) continue;
+        if (s->ranks[i].node != i || s->ranks[i].is_worker) continue;
         int workers = 0, ranks = 0, cores = s->ranks[i].cores;
         for (int k = i; k < s->rank_count; k++)
             if (s->ranks[k].node == i) workers += s->ranks[k].workers, ranks++;
@@ -275,6 +280,7 @@ int ppi_ranks_ready(struct pp_server *s)
     for (int i = 1; i < s->rank_count; i++) {
         /* A rank without workers is none the worse for the others. */
         if (s->ranks[i].workers == 0) ppi_log(PP_LOG_WARNING, "rank %d on %s has no workers: %s", i, s->ranks[i].host, pp_last_error());
+        if (s->ranks[i].is_worker) ppi_scheduler_set_alone(&s->scheduler, i);
         ppi_scheduler_set_workers(&s->scheduler, i, s->ranks[i].workers);
     }
     return PP_OK;
@@ -285,6 +291,6 @@ void ppi_ranks_stop(struct pp_server *s, int status, int at_once)
     if (!s->transport) return;
     for (int i = 1; i < s->rank_count; i++)
         ppi_ranks_post(s, i, PPI_WIRE_STOP, 0, &(struct ppi_wire_stop){status, at_once}, NULL, 0);
-    if (ppi_server_wait(s, all_bye, s, ppi_now_ns() + BYE_PATIENCE_NS) != PP_OK)
-        ppi_log(PP_LOG_WARNING, "not every rank has said that it stops");
+    if (ppi_server_wait(s, all_bye, s, ppi_now_ns() + (at_once ? BYE_AT_ONCE_NS : BYE_PATIENCE_NS)) != PP_OK)
+        ppi_log(at_once ? PP_LOG_INFO : PP_LOG_WARNING, "not every rank has said that it stops");
 }

@@ -2,7 +2,11 @@
  *
  * One lock guards everything below but the transport. Who holds `driving` is the driver: the one thread that calls
  * the transport, writes output, and may sleep. Whoever waits becomes the driver if there is none; while the program
- * is outside of the library, the background thread is. The lock is not held across system calls on the way of a task. */
+ * is outside of the library, the background thread is. The lock is not held across system calls on the way of a task.
+ *
+ * Where the program calls MPI itself, or its own process runs the tasks, only the threads that it sends into a call may do
+ * either (callers_only): the callback thread waits for them, and the background thread drives what is left, the worker
+ * processes of rank 0. */
 #ifndef PPI_SERVER_SERVER_H
 #define PPI_SERVER_SERVER_H
 
@@ -23,6 +27,7 @@ struct ppi_rank { /* what the server knows of a rank, rank 0 included */
     int workers, first_number;
     int cores, allowed_cores, limit, quota; /* as in ppi_wire_hello */
     int alone; /* shares its cores with no other rank */
+    int is_worker; /* runs tasks itself, one at a time, without processes */
     struct ppi_cpus allowed, online;
     uint64_t jobs, job_time_ns, last_result_ns;
     /* ranks other than 0: */
@@ -99,6 +104,9 @@ struct pp_server {
     uint64_t progress_ns; /* when the progress line was last printed */
     int on_terminal;      /* stderr is one */
 
+    int callers_only; /* only the program's own threads, inside its calls, may call MPI and run tasks */
+    pthread_t opener; /* … and where MPI has no MPI_THREAD_SERIALIZED, only this one */
+
     pthread_t background;
     int background_runs;
     _Atomic int background_deep; /* it sleeps until it is rung, or for long; otherwise it looks again soon by itself */
@@ -155,13 +163,15 @@ int ppi_server_find_running(struct pp_server *s, const struct ppi_task *task, ui
                             uint64_t *started_ns);
 
 /* progress.c */
-int ppi_server_step(struct pp_server *s);
+/* What a step may do beside looking after the workers of rank 0; what the program's thread may not do is left out. */
+enum ppi_step { PPI_STEP_WORKERS = 0, PPI_STEP_MPI = 1, PPI_STEP_TASKS = 2, PPI_STEP_ALL = 3 };
+int ppi_server_step(struct pp_server *s, enum ppi_step may);
 void ppi_server_print(const struct ppi_text text[2]); /* without the lock, to stdout and stderr */
 typedef int (*ppi_condition)(void *arg);
 /* With the lock held: returns PP_OK once met(arg), or PP_TIMEOUT. Releases the lock in between. */
 int ppi_server_wait(struct pp_server *s, ppi_condition met, void *arg, uint64_t deadline_ns);
 /* With the lock held: one look at what has happened, by whoever asks without waiting. */
-void ppi_server_look(struct pp_server *s);
+void ppi_server_look(struct pp_server *s, enum ppi_step may);
 void ppi_server_wait_all_tasks(struct pp_server *s); /* with the lock held */
 /* Without the lock, after something was put into the outbox or a channel: sees that it leaves. */
 void ppi_server_kick(struct pp_server *s);
@@ -186,7 +196,7 @@ void ppi_server_balance(struct pp_server *s, uint64_t now_ns);
 void ppi_server_returned(struct pp_server *s, int rank, uint64_t id, uint16_t attempt);
 
 /* cancel.c */
-int ppi_server_cancel(struct pp_server *s, uint32_t index);
+int ppi_server_cancel(struct pp_server *s, uint32_t index); /* PP_ERR_UNSUPPORTED: it cannot be ended */
 
 /* refuse.c: this rank cannot open; why: for the log. MPI is initialised, nothing else is. */
 void ppi_server_refuse(struct ppi_transport *transport, const char *why);

@@ -328,7 +328,7 @@ int ppi_transport_loopback(struct ppi_transport **out, int n)
     int status = PP_OK;
     for (int i = 0; i < n; i++) {
         struct end *e = &hub->ends[i];
-        e->base = (struct ppi_transport){&loopback_ops, i, n};
+        e->base = (struct ppi_transport){.ops = &loopback_ops, .rank = i, .size = n};
         e->hub = hub;
         e->arriving.end = &e->arriving.first;
         e->arrived.end = &e->arrived.first;

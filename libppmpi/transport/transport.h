@@ -29,15 +29,36 @@ struct ppi_transport_ops {
     void (*abort)(struct ppi_transport *t, int code);
 };
 
+/* Who may call it, where the program calls MPI too. */
+enum ppi_transport_threads {
+    PPI_THREADS_OURS,   /* the library alone calls MPI: any thread, one at a time */
+    PPI_THREADS_ANY,    /* MPI_THREAD_MULTIPLE: the same */
+    PPI_THREADS_CALLER, /* MPI_THREAD_SERIALIZED: threads that the program has sent into a pp_ call */
+    PPI_THREADS_OPENER  /* less: only the thread that opened */
+};
+
 struct ppi_transport {
     const struct ppi_transport_ops *ops;
     int rank, size;
+    enum ppi_transport_threads threads;
+    void (*finalizing)(void); /* of ppi_transport_comm: called when the program finalises MPI while this is open; or NULL */
 };
 
 /* mpi.c. Initialises MPI. promised: ranks that the launcher's environment promises, 0 = unknown; a different number of
- * ranks is an error (a launcher of one MPI with a program of another). */
-int ppi_transport_mpi(struct ppi_transport **out, int *argc, char ***argv, int promised, const char *launcher);
+ * ranks is an error (a launcher of one MPI with a program of another). shared: the program's tasks may call MPI too. */
+int ppi_transport_mpi(struct ppi_transport **out, int *argc, char ***argv, int promised, const char *launcher, int shared);
+
+/* mpi.c, over a communicator of a program that runs MPI itself. comm points to an MPI_Comm. Collective: all ranks get the same
+ * status: PP_OK when each has passed PP_OK, otherwise that of a rank that has not, and all get its error text. choice: rank 0's
+ * value is given to all. */
+int ppi_transport_comm(struct ppi_transport **out, const void *comm, int status, int *choice);
+
+/* The same agreement later on. Blocks until all ranks have called it: only where all of them do, before anything is sent. */
+int ppi_transport_agree(struct ppi_transport *t, int status);
+
+/* Of MPI as a whole: initialised at some time; initialised and not finalised. */
 int ppi_mpi_was_initialized(void);
+int ppi_mpi_runs(void);
 
 /* loopback.c: n ends in one process, for tests. Each end may be used by another thread. */
 int ppi_transport_loopback(struct ppi_transport **out, int n);

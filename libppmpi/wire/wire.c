@@ -97,7 +97,7 @@ static int sane(const struct ppi_wire_record *r)
     case PPI_WIRE_HELLO:
         return text_ends(r->as.HELLO.host, sizeof r->as.HELLO.host) && r->as.HELLO.limit >= 1 &&
                r->as.HELLO.limit <= UNITS_MAX && r->as.HELLO.cores >= 0 && r->as.HELLO.allowed_cores >= 0 &&
-               r->as.HELLO.quota >= 0;
+               r->as.HELLO.quota >= 0 && (r->as.HELLO.is_worker == 0 || r->as.HELLO.is_worker == 1);
     case PPI_WIRE_WELCOME:
         return r->as.WELCOME.workers >= 1 && r->as.WELCOME.first_number >= 0 && r->as.WELCOME.cores_per_worker >= 1;
     case PPI_WIRE_READY: return status_is_known(r->as.READY.status) && r->as.READY.workers >= 0;

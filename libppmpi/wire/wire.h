@@ -49,7 +49,8 @@ struct ppi_wire_hello {
     int32_t bell_fd;
     int32_t cores, limit; /* cores behind `online`; workers by the rule */
     int32_t quota;        /* CPUs that cgroups grant to all of the node's ranks together, rounded down; 0 = no limit */
-    int32_t allowed_cores, reserved; /* cores behind `allowed` */
+    int32_t allowed_cores; /* cores behind `allowed` */
+    int32_t is_worker;     /* 1: the rank itself runs the tasks, one at a time */
     uint64_t allowed[64], online[64]; /* processing units; see topology/ */
 };
 

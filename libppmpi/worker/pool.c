@@ -8,7 +8,9 @@ int ppi_pool_open(struct ppi_pool **out, enum ppi_pool_kind kind, struct ppi_wor
 {
     struct ppi_pool *pool = calloc(1, sizeof *pool);
     if (!pool) return ppi_error(PP_ERR_NOMEM, "no memory for the pool of workers");
-    pool->ops = kind == PPI_POOL_THREADS ? &ppi_pool_threads : &ppi_pool_processes;
+    pool->ops = kind == PPI_POOL_THREADS ? &ppi_pool_threads
+                : kind == PPI_POOL_RANK  ? &ppi_pool_rank
+                                         : &ppi_pool_processes;
     pool->workspace = workspace;
     pool->socket = -1;
     int status = pool->ops->open(pool);
@@ -35,9 +37,19 @@ int ppi_pool_next(struct ppi_pool *pool, struct ppi_pool_report *report)
     return pool->ops->next(pool, report);
 }
 
+int ppi_pool_is_rank(const struct ppi_pool *pool)
+{
+    return pool && pool->ops->work != NULL;
+}
+
+int ppi_pool_work(struct ppi_pool *pool)
+{
+    return ppi_pool_is_rank(pool) ? pool->ops->work(pool) : 0;
+}
+
 void ppi_pool_close(struct ppi_pool *pool)
 {
-    if (!pool) return;
+    if (!pool || pool->kept) return;
     pool->ops->close(pool);
     free(pool);
 }

@@ -1,4 +1,5 @@
-/* The workers of one rank as processes (or threads): starts them, ends them, tells how they ended. Knows no jobs.
+/* The workers of one rank: starts them, ends them, tells how they ended. Knows no jobs. Workers are processes; or
+ * threads, where sanitizers must see everything; or the rank itself is the one worker (PP_ISOLATE_NONE).
  *
  * Processes are made by the fork server: a child of the rank made before MPI_Init, so it is small and carries no
  * MPI state. It sits under a stub that was made by clone without an exit signal, so that the program's own wait() never
@@ -9,7 +10,7 @@
 #include "channel/workspace.h"
 #include "topology/topology.h"
 
-enum ppi_pool_kind { PPI_POOL_PROCESSES, PPI_POOL_THREADS };
+enum ppi_pool_kind { PPI_POOL_PROCESSES, PPI_POOL_THREADS, PPI_POOL_RANK };
 
 struct ppi_worker_start {
     int slot;
@@ -35,7 +36,7 @@ struct ppi_pool_report {
 
 struct ppi_pool;
 
-/* Must be called while the process has one thread and no MPI. */
+/* PROCESSES: must be called while the process has one thread and no MPI. */
 int ppi_pool_open(struct ppi_pool **out, enum ppi_pool_kind kind, struct ppi_workspace *workspace);
 
 /* Asks for a worker; the report follows, announced by the doorbell's count of deaths. The descriptors stay the caller's. */
@@ -48,7 +49,14 @@ void ppi_pool_kill(struct ppi_pool *pool, int slot, uint32_t serial);
 /* The next report: 1, or 0 when there is none. Does not wait. */
 int ppi_pool_next(struct ppi_pool *pool, struct ppi_pool_report *report);
 
-/* Kills what is left and waits for the fork server. */
+/* True when the rank itself is the worker: whoever drives its agent runs the jobs, by ppi_pool_work. */
+int ppi_pool_is_rank(const struct ppi_pool *pool);
+
+/* Runs the next job of such a rank in the calling thread; 0 when there is none. */
+int ppi_pool_work(struct ppi_pool *pool);
+
+/* Kills what is left and waits for the fork server. A pool that is kept stays, for the next agent: all of its workers must
+ * have been reported as ended. */
 void ppi_pool_close(struct ppi_pool *pool);
 
 /* ---- the kinds */
@@ -58,6 +66,7 @@ struct ppi_pool_kind_ops {
     int (*start)(struct ppi_pool *pool, const struct ppi_worker_start *start);
     void (*kill)(struct ppi_pool *pool, int slot, uint32_t serial);
     int (*next)(struct ppi_pool *pool, struct ppi_pool_report *report);
+    int (*work)(struct ppi_pool *pool); /* NULL where workers run by themselves */
     void (*close)(struct ppi_pool *pool);
 };
 
@@ -67,9 +76,11 @@ struct ppi_pool {
     int socket;     /* to the fork server */
     long stub;      /* its parent */
     int broken;     /* the fork server is gone, and it has been reported */
+    int kept;       /* outlives the agents that use it */
     struct ppi_pool_threads *threads;
+    struct ppi_pool_rank *rank;
 };
 
-extern const struct ppi_pool_kind_ops ppi_pool_processes, ppi_pool_threads;
+extern const struct ppi_pool_kind_ops ppi_pool_processes, ppi_pool_threads, ppi_pool_rank;
 
 #endif

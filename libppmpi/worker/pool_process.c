@@ -75,5 +75,5 @@ static void process_close(struct ppi_pool *pool)
     while (waitpid((pid_t)pool->stub, NULL, __WALL) < 0 && errno == EINTR) {}
 }
 
-const struct ppi_pool_kind_ops ppi_pool_processes = {process_open, process_start, process_kill, process_next,
-                                                     process_close};
+const struct ppi_pool_kind_ops ppi_pool_processes = {
+    .open = process_open, .start = process_start, .kill = process_kill, .next = process_next, .close = process_close};

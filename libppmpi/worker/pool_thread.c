@@ -135,4 +135,5 @@ static void thread_close(struct ppi_pool *pool)
     free(t);
 }
 
-const struct ppi_pool_kind_ops ppi_pool_threads = {thread_open, thread_start, thread_kill, thread_next, thread_close};
+const struct ppi_pool_kind_ops ppi_pool_threads = {
+    .open = thread_open, .start = thread_start, .kill = thread_kill, .next = thread_next, .close = thread_close};

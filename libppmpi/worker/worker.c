@@ -62,7 +62,7 @@ static pp_function find(struct ppi_worker *worker, uint32_t index)
 /* A task may fork, and the child may return from the task's function: it ends there. */
 static void end_forked_child(const struct ppi_worker *worker)
 {
-    if (!worker->process) return;
+    if (!worker->pid) return;
     if (worker->alive ? *worker->alive : getpid() == worker->pid) return;
     ppi_collector_flush();
     _exit(0);
@@ -125,7 +125,7 @@ static void call(struct ppi_worker *worker, const struct ppi_job *job)
 }
 
 /* Before the first task. When it fails there is no sense in trying again: the worker stays, and fails what it is given. */
-static void initialize(struct ppi_worker *worker)
+void ppi_worker_initialize(struct ppi_worker *worker)
 {
     const struct ppi_board *board = worker->workspace->board;
     struct pp_task *task = &worker->task;
@@ -141,7 +141,7 @@ static void initialize(struct ppi_worker *worker)
     }
     ppi_result_drop(task);
     ppi_task_end(task);
-    ppi_collector_flush();
+    if (worker->process) ppi_collector_flush();
     worker->collector.look_again = 1;
     atomic_store(&worker->answers->initializing, 0);
 }
@@ -154,7 +154,7 @@ static int leave_ruins(const struct ppi_worker *worker)
     return -1;
 }
 
-static int run(struct ppi_worker *worker, const struct ppi_job *job)
+static int run(struct ppi_worker *worker, const struct ppi_job *job, void (*ended)(void))
 {
     struct ppi_answers *answers = worker->answers;
     struct pp_task *task = &worker->task;
@@ -168,6 +168,7 @@ static int run(struct ppi_worker *worker, const struct ppi_job *job)
         call(worker, job);
     }
     uint64_t finished = ppi_now_ns();
+    if (ended) ended();
     if (!ppi_channel_is_at(answers, worker->begun)) return leave_ruins(worker);
 
     int checked = ppi_collector_suspects(&worker->collector, finished - started), printed = 0;
@@ -191,12 +192,12 @@ static int run(struct ppi_worker *worker, const struct ppi_job *job)
     return printed < 0 ? -1 : 1;
 }
 
-int ppi_worker_step(struct ppi_worker *worker)
+int ppi_worker_step(struct ppi_worker *worker, void (*ended)(void))
 {
     const struct ppi_job *job = ppi_channel_begin(worker->requests, worker->answers);
     if (!job) return 0;
     worker->begun++;
-    return run(worker, job);
+    return run(worker, job, ended);
 }
 
 static int has_work(const struct ppi_worker *worker)
@@ -224,9 +225,9 @@ static void wait_for_work(struct ppi_worker *worker)
 
 void ppi_worker_run(struct ppi_worker *worker)
 {
-    initialize(worker);
+    ppi_worker_initialize(worker);
     for (;;) {
-        int ran = ppi_worker_step(worker);
+        int ran = ppi_worker_step(worker, NULL);
         if (ran < 0) return;
         if (ran) continue;
         if (atomic_load(&worker->requests->stop)) return;

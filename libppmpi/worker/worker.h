@@ -35,7 +35,7 @@ struct ppi_worker {
     int number;  /* in the whole farm */
     int process; /* 1: this process is nothing but the worker */
     uint32_t begun; /* jobs: our own count, which no task can reach through the segment */
-    long pid;    /* of the process that is the worker, to recognise its forked children */
+    long pid;    /* of the process that is the worker, to recognise its forked children; 0 for a thread */
     char *alive; /* a page that a forked child finds wiped, or NULL */
     struct ppi_collector collector;
     pp_function *functions; /* found so far, by index */
@@ -61,8 +61,12 @@ void ppi_worker_fini(struct ppi_worker *worker);
 /* Runs jobs until the agent says stop, or until the worker cannot go on. */
 void ppi_worker_run(struct ppi_worker *worker);
 
-/* One job, if there is one. 1 when it ran one, 0 when there was none, -1 when the worker cannot go on. */
-int ppi_worker_step(struct ppi_worker *worker);
+/* Runs the program's initializer, if it has one: before the first job. */
+void ppi_worker_initialize(struct ppi_worker *worker);
+
+/* One job, if there is one. 1 when it ran one, 0 when there was none, -1 when the worker cannot go on. ended, which may be
+ * NULL, is called when the task has ended and before anybody hears of it. */
+int ppi_worker_step(struct ppi_worker *worker, void (*ended)(void));
 
 /* ---- result.c: memory of results */
 

@@ -18,7 +18,9 @@ fail()
 
 # ---- names: declared and documented
 
-$CC -E -P -Iinclude include/ppmpi.h | tr '\n' ' ' | tr ';{}' '\n\n\n' |
+# The types of <mpi.h> that <ppmpi_mpi.h> names are all that it needs of it here.
+printf 'typedef struct comm *MPI_Comm;\ntypedef int MPI_Fint;\n' > "$scratch/mpi.h"
+$CC -E -P -Iinclude -I"$scratch" include/ppmpi_mpi.h | tr '\n' ' ' | tr ';{}' '\n\n\n' |
     sed -n 's/.*visibility("default"))) *\([^(]*\)(.*/\1/p' | sed 's/ *$//; s/.*[ *]//' |
     grep -v '^pp_typed_' | sort -u > "$scratch/functions"
 sed -n 's/^#define \(PP_[A-Z_]*\)(.*/\1/p' include/ppmpi_typed.h | grep -v '^PP_TYPED_' | sort -u > "$scratch/macros"
@@ -48,8 +50,8 @@ awk '
     inside && /^\.Fa / { a = substr($0, 5); gsub(/"/, "", a); arguments = arguments (arguments == "" ? "" : ", ") a }
     /^\.Fc/ && inside { print type " " name "(" arguments ");"; print name > names; inside = 0 }' names="$scratch/prototypes" \
     $(cat "$scratch/files") > "$scratch/declarations"
-{ echo '#include <ppmpi.h>'; cat "$scratch/declarations"; } > "$scratch/all.c"
-$CC -std=c11 -fsyntax-only -Iinclude "$scratch/all.c" || fail "a prototype differs from the header's"
+{ echo '#include <ppmpi_mpi.h>'; cat "$scratch/declarations"; } > "$scratch/all.c"
+$CC -std=c11 -fsyntax-only -Iinclude -I"$scratch" "$scratch/all.c" || fail "a prototype differs from the header's"
 sort -u "$scratch/prototypes" | comm -3 - "$scratch/functions" > "$scratch/differences"
 [ ! -s "$scratch/differences" ] || { fail "functions without a prototype in the pages, or the other way round:"; cat "$scratch/differences"; }
 
@@ -70,14 +72,14 @@ done
 
 # ---- what is not in this version: options that check_supported refuses, and those that no code asks for
 
-sed -n '/^static int check_supported/,/^}/p' api/server.c > "$scratch/check"
+sed -n "/^static int check_supported/,/^}/p" api/open.c > "$scratch/check"
 while read -r field variable; do
     if grep -qw "o->$field" "$scratch/check" || ! grep -qwrE --include='*.c' "(options\.|options->|o->)$field" server agent api
     then echo "$field"; fi
 done < "$scratch/options" | sort > "$scratch/absent"
 grep -qw 'o->initializer' "$scratch/check" && echo initializer >> "$scratch/absent" && sort -o "$scratch/absent" "$scratch/absent"
 sed -n '/^ \* Not in this version:/,/\*\//p' include/ppmpi.h > "$scratch/in_header"
-sed -n '/^Not in this version/,/^\.Sh/p' man/man3/pp_server_open.3 > "$scratch/in_page"
+sed -n '/^Not in this version/,/^\.S[hs]/p' man/man3/pp_server_open.3 > "$scratch/in_page"
 sed -n '/^## Not in this version/,/^## Limits/p' ../README.md > "$scratch/in_readme"
 { cut -d ' ' -f 1 "$scratch/options"; echo initializer; } > "$scratch/fields"
 for text in header page readme; do

@@ -51,7 +51,7 @@ static inline void *farm_serve(void *arg)
     return NULL;
 }
 
-/* options may be NULL; workers per rank as given. */
+/* options may be NULL; workers per rank as given. With PP_ISOLATE_NONE the ranks run the tasks themselves. */
 static inline pp_server *farm_open(struct farm *farm, int ranks, int workers, const pp_options *options)
 {
     struct ppi_transport *ends[FARM_RANKS_MOST] = {NULL};
@@ -67,7 +67,8 @@ static inline pp_server *farm_open(struct farm *farm, int ranks, int workers, co
         r->transport = ends[i];
         r->topology = farm->rank[0].topology;
         REQUIRE(ppi_workspace_create(&r->workspace, FARM_ARENA_BYTES) == PP_OK);
-        REQUIRE(ppi_pool_open(&r->pool, PPI_POOL_THREADS, &r->workspace) == PP_OK);
+        enum ppi_pool_kind kind = o.isolation == PP_ISOLATE_NONE ? PPI_POOL_RANK : PPI_POOL_THREADS;
+        REQUIRE(ppi_pool_open(&r->pool, kind, &r->workspace) == PP_OK);
     }
     for (int i = 1; i < ranks; i++)
         REQUIRE(pthread_create(&farm->rank[i].thread, NULL, farm_serve, &farm->rank[i]) == 0);

@@ -373,10 +373,43 @@ static void all_scenarios(int ranks, uint64_t seed)
     farm_close(&farm);
 }
 
+/* The same farm without workers of its own: each rank but the first runs tasks itself, the first when it is alone. */
+static void ranks_as_workers(int ranks, uint64_t seed)
+{
+    struct farm farm;
+    pp_options o = PP_OPTIONS_INIT;
+    o.isolation = PP_ISOLATE_NONE;
+    pp_server *s = farm_open(&farm, ranks, 0, &o);
+    REQUIRE(pp_get_ncpus(s) == (ranks > 1 ? ranks - 1 : 1));
+    REQUIRE(pp_set_ncpus(s, 2) == PP_ERR_UNSUPPORTED);
+    tiny_tasks(s);
+    large_data(s);
+    many_threads(s, seed, 4, 400);
+    failures(s);
+    if (ranks > 1) { /* alone, tasks run only while somebody waits, and whoever waits runs them however long they take */
+        waits(s);
+        releases(s);
+    }
+    priorities(s);
+    callbacks(s);
+    in_order_of_completion(s);
+    map(s);
+    farm_close(&farm);
+    o.queue_limit = 7;
+    s = farm_open(&farm, ranks, 0, &o);
+    tiny_tasks(s);
+    for (uint64_t i = 0; i < 300; i++) REQUIRE(pp_submit(s, small, &i, sizeof i).id);
+    farm_close(&farm);
+    printf("%d ranks as workers: all scenarios passed\n", ranks);
+}
+
 int main(void)
 {
     struct random r = random_begin("farm");
     alarm(170); /* a farm that hangs: better a signal here than a time-out of ctest */
-    for (int ranks = 1; ranks <= 4; ranks *= 2) all_scenarios(ranks, random_next(&r));
+    for (int ranks = 1; ranks <= 4; ranks *= 2) {
+        all_scenarios(ranks, random_next(&r));
+        ranks_as_workers(ranks, random_next(&r));
+    }
     return 0;
 }
