@@ -58,6 +58,7 @@ struct ppi_slot {
     uint64_t killed_id;         /* the job for which we killed the worker, */
     uint16_t killed_attempt;    /* … its attempt, */
     int killed_status;          /* … and why; PP_OK = not killed by us */
+    uint64_t locked_out_ns;     /* since when its output lock cannot be had, 0 = it can */
     int distrusted;             /* wrote nonsense into its channel: nothing more is read from it */
     int failures;               /* starts in a row that came to nothing */
     uint64_t retry_ns;          /* when to start again */

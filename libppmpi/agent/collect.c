@@ -1,6 +1,7 @@
 /* Takes in what workers have finished and printed, and does not believe a word of it before it is checked. */
 #include "agent/agent.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/status.h"
 #include "output/collect.h"
@@ -12,6 +13,7 @@
 
 #define LEND_FROM ((uint64_t)64 << 10) /* below, a copy is cheaper than keeping the block */
 #define DRAIN_MOST ((size_t)1 << 20)
+#define LOCKED_OUT_NS (2 * PPI_NS_PER_S) /* a worker that holds its output lock for so long has stopped, or a task holds it */
 
 void ppi_collect_finish(struct ppi_agent *agent, const struct ppi_job *job, struct ppi_result *result)
 {
@@ -145,25 +147,42 @@ int ppi_collect_outcomes(struct ppi_agent *agent, int index)
     return finished;
 }
 
+static void read_pipes(struct ppi_agent *agent, const struct ppi_slot *slot, size_t most)
+{
+    for (int i = 0; i < 2; i++)
+        ppi_output_drain(slot->read_fd[i], &agent->drained[i].text, &agent->drained[i].bytes, &agent->drained[i].room, most);
+}
+
+/* Reads what a running task has printed, unless its worker is about to. */
+static void read_running(struct ppi_agent *agent, struct ppi_slot *slot)
+{
+    struct ppi_channel *channel = &slot->channel;
+    _Atomic uint32_t *lock = &channel->answers->output_lock, *readings = &channel->requests->readings;
+    int had = ppi_output_try_lock(lock, readings), may = had;
+    if (had) {
+        slot->locked_out_ns = 0;
+    } else {
+        /* A task that has written over the lock, and runs on, may fill its pipe: somebody has to read it. At worst a worker
+         * that was stopped for so long sends the rest of the text that it was about to. */
+        uint64_t now = ppi_now_ns();
+        if (!slot->locked_out_ns) slot->locked_out_ns = now;
+        may = now >= slot->locked_out_ns + LOCKED_OUT_NS;
+    }
+    /* When a task has ended since we looked, its text comes first. */
+    if (may && !ppi_channel_has_outcome(channel)) read_pipes(agent, slot, DRAIN_MOST);
+    ppi_output_let_go(lock, readings, had);
+}
+
 size_t ppi_collect_text(struct ppi_agent *agent, int index, int end_line)
 {
     struct ppi_slot *slot = &agent->slots[index];
     if (!slot->segment || slot->read_fd[0] < 0) return 0;
-    _Atomic uint32_t *lock = &slot->channel.answers->output_lock;
-    /* After the worker's end the lock may be held by the dead. */
-    if (!end_line) {
-        if (ppi_channel_load(&slot->channel) == 0 || !ppi_output_try_lock(lock)) return 0;
-        if (ppi_channel_has_outcome(&slot->channel)) {
-            /* A task has ended since we looked: its text comes first. */
-            ppi_output_unlock(lock);
-            return 0;
-        }
-    }
-    for (int i = 0; i < 2; i++) {
-        agent->drained[i].bytes = 0;
-        ppi_output_drain(slot->read_fd[i], &agent->drained[i].text, &agent->drained[i].bytes, &agent->drained[i].room, end_line ? SIZE_MAX : DRAIN_MOST);
-    }
-    if (!end_line) ppi_output_unlock(lock);
+    if (!end_line && ppi_channel_load(&slot->channel) == 0) return 0;
+    agent->drained[0].bytes = agent->drained[1].bytes = 0;
+    if (end_line)
+        read_pipes(agent, slot, SIZE_MAX); /* after the worker's end the lock may be held by the dead */
+    else
+        read_running(agent, slot);
     size_t bytes = agent->drained[0].bytes + agent->drained[1].bytes;
     for (int i = 0; i < 2; i++) {
         ppi_lines_add(&slot->lines[i], agent->drained[i].text, agent->drained[i].bytes, i, agent->events.output, agent->events.ctx);

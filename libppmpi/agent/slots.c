@@ -120,6 +120,7 @@ int ppi_slot_start(struct ppi_agent *agent, int index)
     slot->killed_status = PP_OK;
     slot->killed_id = 0;
     slot->killed_attempt = 0;
+    slot->locked_out_ns = 0;
     slot->distrusted = 0;
     slot->retry_ns = 0;
     agent->alive++;
@@ -206,8 +207,10 @@ static void ended(struct ppi_agent *agent, int index, int wait_status, uint64_t 
     if (!slot->distrusted) ppi_collect_outcomes(agent, index);
     ppi_collect_text(agent, index, 1);
     if (!ppi_channel_is_sane(channel) || ppi_channel_has_outcome(channel)) slot->distrusted = 1;
+    /* It runs before the first job; a task that sets the word has begun one. */
     int in_initializer = !slot->distrusted && agent->workspace->board->has_initializer && slot->jobs_done == 0 &&
-                         atomic_load(&channel->answers->initializing);
+                         atomic_load(&channel->answers->initializing) &&
+                         ppi_channel_waiting(channel) == channel->published - channel->taken;
     int begun = 0, did_nothing = slot->jobs_done == 0;
     if (ppi_channel_load(channel) > 0) {
         uint32_t left = channel->published - channel->taken, waiting = ppi_channel_waiting(channel);

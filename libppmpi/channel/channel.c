@@ -25,6 +25,7 @@ void ppi_channel_init(struct ppi_channel *channel, struct ppi_requests *requests
     channel->requests = requests;
     channel->answers = answers;
     atomic_store(&requests->stop, 0);
+    atomic_store(&requests->readings, 0);
     atomic_store(&requests->returned, 0);
 }
 

@@ -65,6 +65,7 @@ struct ppi_outcome {
 /* Written by the agent. */
 struct ppi_requests {
     _Alignas(64) _Atomic uint32_t stop;
+    _Atomic uint32_t readings; /* odd while the agent may hold the output lock, see output/collect.h */
     _Alignas(64) _Atomic uint32_t returned; /* counts the entries of blocks[] ever written */
     uint32_t blocks[PPI_CHANNEL_BLOCKS];    /* numbers of result blocks that the worker may use again */
     _Alignas(64) struct ppi_job jobs[PPI_CHANNEL_DEPTH];

@@ -138,18 +138,37 @@ int ppi_collector_read(struct ppi_collector *collector)
     return any;
 }
 
-void ppi_output_lock(_Atomic uint32_t *lock)
+static int take(_Atomic uint32_t *lock)
 {
-    /* The agent holds it for the time of a read, and never waits for it. */
-    while (atomic_exchange_explicit(lock, 1, memory_order_acquire)) sched_yield();
+    uint32_t free = 0;
+    return atomic_compare_exchange_strong(lock, &free, 1);
 }
 
-int ppi_output_try_lock(_Atomic uint32_t *lock)
+int ppi_output_lock(_Atomic uint32_t *lock, const _Atomic uint32_t *readings)
 {
-    return atomic_exchange_explicit(lock, 1, memory_order_acquire) == 0;
+    /* The agent holds it for the time of a read, and never waits for it. All of this is seq_cst: what is seen between two
+     * equal, even counts was not the agent's. */
+    for (;;) {
+        uint32_t before = atomic_load(readings);
+        if (take(lock)) return 1;
+        if (before % 2 == 0 && atomic_load(readings) == before) return 0;
+        sched_yield();
+    }
 }
 
 void ppi_output_unlock(_Atomic uint32_t *lock)
 {
-    atomic_store_explicit(lock, 0, memory_order_release);
+    atomic_store(lock, 0);
+}
+
+int ppi_output_try_lock(_Atomic uint32_t *lock, _Atomic uint32_t *readings)
+{
+    atomic_fetch_add(readings, 1);
+    return take(lock);
+}
+
+void ppi_output_let_go(_Atomic uint32_t *lock, _Atomic uint32_t *readings, int had)
+{
+    if (had) atomic_store(lock, 0);
+    atomic_fetch_add(readings, 1);
 }

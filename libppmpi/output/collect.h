@@ -4,7 +4,8 @@
  * still runs (it may fill the pipe), and what a dead worker left behind.
  *
  * The output lock in the channel keeps the two apart: the worker holds it from its look into the pipes until the outcome
- * is published, the agent while it reads. So what the agent read belongs to the task that runs.
+ * is published, the agent while it reads. So what the agent read belongs to the task that runs. Tasks can write to that
+ * word; the agent's count of readings, to which they cannot, tells the worker whether the agent really has it.
  *
  * A look costs two system calls. A task that took less than half as long as the fastest write to a pipe
  * cannot have written to one, and is not looked at. */
@@ -48,8 +49,14 @@ int ppi_collector_read(struct ppi_collector *collector);
 /* Reads from a non-blocking pipe until it is empty or the buffer holds `most`; the buffer grows. Returns bytes read. */
 size_t ppi_output_drain(int fd, char **text, size_t *bytes, size_t *room, size_t most);
 
-void ppi_output_lock(_Atomic uint32_t *lock);
-int ppi_output_try_lock(_Atomic uint32_t *lock);
+/* The worker's side. `readings` is odd while the agent may hold the lock; no task can write to it. Waits while the agent
+ * holds it. 0 when it is taken and nobody of us has it: a task has written over it. */
+int ppi_output_lock(_Atomic uint32_t *lock, const _Atomic uint32_t *readings);
 void ppi_output_unlock(_Atomic uint32_t *lock);
+
+/* The agent's side: 1 when it has the lock. In between it is to be unlocked by ppi_output_let_go, whether it was had or
+ * not. */
+int ppi_output_try_lock(_Atomic uint32_t *lock, _Atomic uint32_t *readings);
+void ppi_output_let_go(_Atomic uint32_t *lock, _Atomic uint32_t *readings, int had);
 
 #endif

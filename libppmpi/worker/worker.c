@@ -31,10 +31,7 @@ int ppi_worker_init(struct ppi_worker *worker, struct ppi_workspace *workspace, 
         free(worker->functions);
         return status;
     }
-    /* What it writes to measure is not for the agent, which may look for output already. */
-    ppi_output_lock(&worker->answers->output_lock);
     ppi_collector_init(&worker->collector, read_fds);
-    ppi_output_unlock(&worker->answers->output_lock);
     return PP_OK;
 }
 
@@ -174,7 +171,7 @@ static int run(struct ppi_worker *worker, const struct ppi_job *job, void (*ende
     int checked = ppi_collector_suspects(&worker->collector, finished - started), printed = 0;
     if (checked) {
         ppi_collector_flush();
-        ppi_output_lock(&answers->output_lock);
+        if (!ppi_output_lock(&answers->output_lock, &worker->requests->readings)) return leave_ruins(worker);
         printed = ppi_collector_read(&worker->collector);
     }
     struct ppi_outcome *outcome = ppi_channel_outcome(answers);

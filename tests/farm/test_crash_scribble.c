@@ -3,7 +3,7 @@
  * ranks: 2 4 */
 #include "fault/fault.h"
 
-enum { FOLLOWERS = 30 };
+enum { FOLLOWERS = 30, OUTPUT_LOCK = 132 };
 
 struct scribble {
     size_t first, count; /* bytes of the shared memory that the worker writes to */
@@ -11,6 +11,8 @@ struct scribble {
     unsigned seed;
     int die;             /* afterwards, instead of returning */
 };
+
+static int unknown_memory;
 
 static unsigned char *find_memory(void)
 {
@@ -39,7 +41,28 @@ static void write_over(pp_task *task)
     if (s->die) raise(SIGSEGV);
 }
 
-static int unknown_memory;
+/* Takes the lock of the worker's output, and prints more than a pipe holds. */
+static void lock_and_print(pp_task *task)
+{
+    const uint32_t *value = pp_task_args(task, NULL);
+    unsigned char *memory = find_memory();
+    static const char line[] = "a line of some length, of which there are many, so that no pipe holds all of them\n";
+    if (memory) memcpy(memory + OUTPUT_LOCK, value, sizeof *value);
+    for (int i = 0; i < 8000; i++)
+        if (write(STDOUT_FILENO, line, sizeof line - 1) != (ssize_t)sizeof line - 1) abort();
+}
+
+static void a_taken_lock_hangs_nobody(pp_server *server)
+{
+    static const uint32_t values[] = {1, 2, 0xffffffff};
+    for (int i = 0; i < 3; i++) {
+        pp_future f = pp_submit(server, lock_and_print, &values[i], sizeof values[i]);
+        CHECK(pp_wait_for(f, 15) == PP_OK, "lock %u: the task hangs", values[i]);
+        if (fault_failures) exit(1);
+        CHECK(unknown_memory || fault_info(f).status == PP_ERR_CRASHED, "lock %u: status %d", values[i], fault_info(f).status);
+        pp_release(f);
+    }
+}
 
 static void everybody_ends(pp_server *server, const struct scribble *s)
 {
@@ -71,7 +94,8 @@ int main(int argc, char **argv)
     static const int patterns[] = {0, 0xff, 1, -1};
     static const struct {
         size_t first, count;
-    } places[] = {{0, 64}, {0, 4}, {4, 4}, {64, 64}, {128, 64}, {128, 4}, {192, 64}, {0, 256}, {0, 4096}, {256, 65536}};
+    } places[] = {{0, 64}, {0, 4}, {4, 4}, {64, 64}, {128, 64}, {128, 4}, {132, 4}, {192, 64}, {0, 256}, {0, 4096}, {256, 65536}};
+    if (!freopen("/dev/null", "w", stdout)) return 1; /* tasks print much */
     pp_server *server = fault_open(&argc, &argv, NULL);
     int workers;
     fault_ranks(server, &workers);
@@ -81,10 +105,11 @@ int main(int argc, char **argv)
                 struct scribble s = {places[p].first, places[p].count, patterns[k], (unsigned)(p * 16 + k), die};
                 everybody_ends(server, &s);
             }
+    a_taken_lock_hangs_nobody(server);
     for (int i = 0; i < 20; i++) fault_check_square(fault_submit_square(server, i), i, "after all of it");
     CHECK(pp_get_ncpus(server) == workers, "%d workers instead of %d", pp_get_ncpus(server), workers);
     if (unknown_memory) {
-        printf("skipped: the memory between worker and agent is not where this test looks for it\n");
+        fprintf(stderr, "skipped: the memory between worker and agent is not where this test looks for it\n");
         return fault_end(server) ? 1 : 77;
     }
     return fault_end(server);

@@ -176,20 +176,32 @@ END_TEST
 
 /* ---- the lock */
 
-static _Atomic uint32_t lock;
+static _Atomic uint32_t lock, readings;
 static long counter; /* plain: the lock keeps it right */
 
-static void *locker(void *arg)
+static void count(void *arg)
+{
+    long was = counter;
+    counter = was + 1;
+    ++*(long *)arg;
+}
+
+static void *worker(void *arg)
 {
     for (int i = 0; i < 50000; i++) {
-        if (i % 2)
-            ppi_output_lock(&lock);
-        else if (!ppi_output_try_lock(&lock))
-            continue;
-        long was = counter;
-        counter = was + 1;
-        ++*(long *)arg;
+        if (!ppi_output_lock(&lock, &readings)) abort();
+        count(arg);
         ppi_output_unlock(&lock);
+    }
+    return NULL;
+}
+
+static void *agent(void *arg)
+{
+    for (int i = 0; i < 50000; i++) {
+        int had = ppi_output_try_lock(&lock, &readings);
+        if (had) count(arg);
+        ppi_output_let_go(&lock, &readings, had);
     }
     return NULL;
 }
@@ -198,12 +210,25 @@ START_TEST(lock_lets_one_in_at_a_time)
 {
     pthread_t thread[2];
     long entered[2] = {0};
-    for (int i = 0; i < 2; i++) ck_assert_int_eq(pthread_create(&thread[i], NULL, locker, &entered[i]), 0);
+    for (int i = 0; i < 2; i++) ck_assert_int_eq(pthread_create(&thread[i], NULL, i ? agent : worker, &entered[i]), 0);
     for (int i = 0; i < 2; i++) pthread_join(thread[i], NULL);
     ck_assert_int_eq(counter, entered[0] + entered[1]);
-    ck_assert_int_ge(counter, 50000);
-    ck_assert_int_eq(ppi_output_try_lock(&lock), 1);
-    ck_assert_int_eq(ppi_output_try_lock(&lock), 0);
+    ck_assert_int_eq(entered[0], 50000);
+    ck_assert_int_eq(ppi_output_lock(&lock, &readings), 1);
+    ck_assert_int_eq(ppi_output_try_lock(&lock, &readings), 0);
+    ppi_output_let_go(&lock, &readings, 0);
+    ppi_output_unlock(&lock);
+    ck_assert_int_eq(ppi_output_try_lock(&lock, &readings), 1);
+    ppi_output_let_go(&lock, &readings, 1);
+    ck_assert_uint_eq(lock, 0);
+}
+END_TEST
+
+START_TEST(lock_that_nobody_of_us_holds_is_told_at_once)
+{
+    static const uint32_t nonsense[] = {1, 2, 0xffffffff};
+    lock = nonsense[_i];
+    ck_assert_int_eq(ppi_output_lock(&lock, &readings), 0);
 }
 END_TEST
 
@@ -222,6 +247,7 @@ int main(void)
     tcase_add_test(c, full_pipe_is_read_whole);
     tcase_add_test(c, drain_stops_near_the_limit_and_goes_on_later);
     tcase_add_test(c, lock_lets_one_in_at_a_time);
+    tcase_add_loop_test(c, lock_that_nobody_of_us_holds_is_told_at_once, 0, 3);
     suite_add_tcase(suite, c);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
