@@ -139,6 +139,7 @@ void ppi_worker_initialize(struct ppi_worker *worker)
     ppi_result_drop(task);
     ppi_task_end(task);
     if (worker->process) ppi_collector_flush();
+    ppi_collector_accept(&worker->collector);
     worker->collector.look_again = 1;
     atomic_store(&worker->answers->initializing, 0);
 }
@@ -172,7 +173,7 @@ static int run(struct ppi_worker *worker, const struct ppi_job *job, void (*ende
     if (checked) {
         ppi_collector_flush();
         if (!ppi_output_lock(&answers->output_lock, &worker->requests->readings)) return leave_ruins(worker);
-        printed = ppi_collector_read(&worker->collector);
+        printed = ppi_collector_read(&worker->collector, finished - started);
     }
     struct ppi_outcome *outcome = ppi_channel_outcome(answers);
     fill_outcome(worker, outcome, printed > 0);
@@ -228,6 +229,7 @@ void ppi_worker_run(struct ppi_worker *worker)
         if (ran < 0) return;
         if (ran) continue;
         if (atomic_load(&worker->requests->stop)) return;
+        if (worker->collector.unseen) ppi_collector_rest(&worker->collector);
         wait_for_work(worker);
     }
 }

@@ -38,18 +38,18 @@ static int is_text(int stream, const char *text)
 START_TEST(what_was_printed_is_read_once_and_by_stream)
 {
     begin();
-    ck_assert_int_eq(ppi_collector_read(&collector), 0);
+    ck_assert_int_eq(ppi_collector_read(&collector, 0), 0);
     printf("to stdout");
     fprintf(stderr, "to stderr\n");
     ck_assert(write(STDOUT_FILENO, "!", 1) == 1);
     ppi_collector_flush();
-    ck_assert_int_eq(ppi_collector_read(&collector), 1);
+    ck_assert_int_eq(ppi_collector_read(&collector, 0), 1);
     ck_assert(is_text(0, "!to stdout") && is_text(1, "to stderr\n"));
-    ck_assert_int_eq(ppi_collector_read(&collector), 0);
+    ck_assert_int_eq(ppi_collector_read(&collector, 0), 0);
     ck_assert(is_text(0, "") && is_text(1, ""));
     printf("more");
     ppi_collector_flush();
-    ck_assert_int_eq(ppi_collector_read(&collector), 1);
+    ck_assert_int_eq(ppi_collector_read(&collector, 0), 1);
     ck_assert(is_text(0, "more") && is_text(1, ""));
     ppi_collector_fini(&collector);
 }
@@ -58,7 +58,7 @@ END_TEST
 START_TEST(measuring_leaves_nothing_in_the_pipes)
 {
     begin();
-    ck_assert_int_eq(ppi_collector_read(&collector), 0);
+    ck_assert_int_eq(ppi_collector_read(&collector, 0), 0);
     ck_assert_uint_gt(collector.fastest_ns, 0);
     ck_assert_uint_lt(collector.fastest_ns, 100000000);
     ppi_collector_fini(&collector);
@@ -72,12 +72,12 @@ START_TEST(task_that_is_too_short_is_not_suspected_unless_it_left_something_in_a
     ck_assert_int_eq(ppi_collector_suspects(&collector, collector.fastest_ns), 1);
     ck_assert_int_eq(ppi_collector_suspects(&collector, UINT64_MAX), 1);
     ppi_collector_flush();
-    ppi_collector_read(&collector);
+    ppi_collector_read(&collector, 0);
     if (collector.fastest_ns > 0) ck_assert_int_eq(ppi_collector_suspects(&collector, collector.fastest_ns - 1), 0);
     printf("x");
     ck_assert_int_eq(ppi_collector_suspects(&collector, 0), 1);
     ppi_collector_flush();
-    ppi_collector_read(&collector);
+    ppi_collector_read(&collector, 0);
     ck_assert_int_eq(ppi_collector_suspects(&collector, 0), 0);
     ppi_collector_fini(&collector);
 }
@@ -97,7 +97,7 @@ START_TEST(fastest_write_is_never_faster_than_half_of_what_was_measured)
                     (unsigned long long)collector.fastest_ns);
             ck_abort_msg("a task that printed would not be suspected");
         }
-        ppi_collector_read(&collector);
+        ppi_collector_read(&collector, 0);
     }
     ppi_collector_fini(&collector);
 }
@@ -115,7 +115,7 @@ START_TEST(pipe_that_a_task_closed_is_noticed)
 {
     begin();
     close(fds[_i]);
-    ck_assert_int_eq(ppi_collector_read(&collector), -1);
+    ck_assert_int_eq(ppi_collector_read(&collector, 0), -1);
     ppi_collector_fini(&collector);
 }
 END_TEST
@@ -127,9 +127,133 @@ START_TEST(descriptor_that_a_task_reused_is_not_read)
     ck_assert_int_eq(pipe(ends), 0);
     ck_assert(write(ends[1], "the task's own", 14) == 14);
     ck_assert_int_ge(dup2(ends[0], fds[_i]), 0);
-    ck_assert_int_eq(ppi_collector_read(&collector), -1);
+    ck_assert_int_eq(ppi_collector_read(&collector, 0), -1);
     char text[14]; /* the task can still read it */
     ck_assert(read(ends[0], text, sizeof text) == 14);
+    ppi_collector_fini(&collector);
+}
+END_TEST
+
+/* ---- tasks that redirect their streams */
+
+static void to_a_file(int stream)
+{
+    int fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    ck_assert_int_ge(dup2(fd, STDOUT_FILENO + stream), 0);
+    close(fd);
+}
+
+static void to_a_file_by_freopen(int stream)
+{
+    ck_assert_ptr_nonnull(freopen("/dev/null", stream % 2 ? "a" : "w", stream ? stderr : stdout));
+}
+
+static void to_nowhere(int stream)
+{
+    close(STDOUT_FILENO + stream);
+}
+
+static void to_a_pipe(int stream)
+{
+    int ends[2];
+    ck_assert_int_eq(pipe(ends), 0);
+    ck_assert_int_ge(dup2(ends[1], STDOUT_FILENO + stream), 0);
+}
+
+static void to_the_other_stream(int stream)
+{
+    ck_assert_int_ge(dup2(STDERR_FILENO - stream, STDOUT_FILENO + stream), 0);
+}
+
+static void check_both_streams(void)
+{
+    printf("to %s", "stdout");
+    fprintf(stderr, "to stderr");
+    ppi_collector_flush();
+    ck_assert_int_eq(ppi_collector_read(&collector, 0), 1);
+    ck_assert(is_text(0, "to stdout") && is_text(1, "to stderr"));
+    ck_assert_int_eq(system("echo -n out; echo -n err >&2"), 0); /* children get them too */
+    ck_assert_int_eq(ppi_collector_read(&collector, 0), 1);
+    ck_assert(is_text(0, "out") && is_text(1, "err"));
+}
+
+START_TEST(stream_that_is_closed_or_leads_to_a_file_is_put_back_at_the_next_look)
+{
+    static void (*const how[])(int stream) = {to_a_file, to_a_file_by_freopen, to_nowhere};
+    begin();
+    for (int round = 0; round < 3; round++)
+        for (size_t k = 0; k < sizeof how / sizeof *how; k++) {
+            printf("before");
+            ppi_collector_flush();
+            how[k](_i);
+            printf("gone");
+            ppi_collector_flush();
+            ck_assert_int_eq(ppi_collector_read(&collector, 0), 1);
+            ck_assert(_i == 0 ? is_text(0, "before") : is_text(0, "beforegone"));
+            check_both_streams();
+        }
+    ppi_collector_fini(&collector);
+}
+END_TEST
+
+START_TEST(stream_that_leads_to_another_pipe_is_put_back_after_a_longer_task_in_a_pause_or_after_some_looks)
+{
+    static void (*const how[])(int stream) = {to_a_pipe, to_the_other_stream};
+    begin();
+    for (int round = 0; round < 6; round++) {
+        how[round % 2](_i);
+        if (round / 2 == 0) {
+            ck_assert_int_eq(ppi_collector_read(&collector, 1000000), 0);
+        } else if (round / 2 == 1) {
+            ppi_collector_read(&collector, 0);
+            ck_assert_int_gt(collector.unseen, 0);
+            ppi_collector_rest(&collector);
+        } else {
+            for (int i = 0; i < 40; i++) ck_assert_int_eq(ppi_collector_read(&collector, 0), 0);
+        }
+        check_both_streams();
+    }
+    ppi_collector_fini(&collector);
+}
+END_TEST
+
+START_TEST(stream_that_cannot_be_put_back_is_told_and_nothing_is_read)
+{
+    begin();
+    fprintf(_i ? stdout : stderr, "still there");
+    ppi_collector_flush();
+    fclose(_i ? stderr : stdout);
+    ck_assert_int_eq(ppi_collector_read(&collector, 0), -1);
+    char text[32];
+    ck_assert(read(fds[!_i], text, sizeof text) == 11 && memcmp(text, "still there", 11) == 0);
+    ppi_collector_fini(&collector);
+}
+END_TEST
+
+START_TEST(stream_is_not_put_back_without_our_own_end)
+{
+    begin();
+    close(STDOUT_FILENO + _i);
+    ck_assert_int_ge(dup2(fds[_i], collector.write_fd[_i]), 0); /* a task has reused the number */
+    close(collector.write_fd[_i]);
+    ck_assert_int_eq(ppi_collector_read(&collector, 0), -1);
+    ppi_collector_fini(&collector);
+}
+END_TEST
+
+START_TEST(what_the_initializer_redirects_stays_redirected)
+{
+    begin();
+    to_a_file(_i);
+    ppi_collector_accept(&collector);
+    for (int i = 0; i < 2; i++) {
+        printf("to %s", "stdout");
+        fprintf(stderr, "to stderr");
+        ppi_collector_flush();
+        ck_assert_int_eq(ppi_collector_read(&collector, 1000000), 1);
+        ck_assert(is_text(_i, "") && is_text(!_i, _i ? "to stdout" : "to stderr"));
+        ppi_collector_rest(&collector);
+    }
     ppi_collector_fini(&collector);
 }
 END_TEST
@@ -143,7 +267,7 @@ START_TEST(full_pipe_is_read_whole)
     for (ssize_t n; (n = write(STDOUT_FILENO, memset(chunk, 'a' + (int)(written / 1000 % 26), 1000), 1000)) > 0;)
         written += (size_t)n;
     ck_assert_uint_gt(written, 60000);
-    ck_assert_int_eq(ppi_collector_read(&collector), 1);
+    ck_assert_int_eq(ppi_collector_read(&collector, 0), 1);
     ck_assert_uint_eq(collector.bytes[0], written);
     for (size_t i = 0; i + 1000 <= written; i += 1000) ck_assert_int_eq(collector.text[0][i], 'a' + (int)(i / 1000 % 26));
     ppi_collector_fini(&collector);
@@ -244,6 +368,11 @@ int main(void)
     tcase_add_test(c, thread_workers_have_no_pipes_and_nothing_is_suspected);
     tcase_add_loop_test(c, pipe_that_a_task_closed_is_noticed, 0, 2);
     tcase_add_loop_test(c, descriptor_that_a_task_reused_is_not_read, 0, 2);
+    tcase_add_loop_test(c, stream_that_is_closed_or_leads_to_a_file_is_put_back_at_the_next_look, 0, 2);
+    tcase_add_loop_test(c, stream_that_leads_to_another_pipe_is_put_back_after_a_longer_task_in_a_pause_or_after_some_looks, 0, 2);
+    tcase_add_loop_test(c, stream_that_cannot_be_put_back_is_told_and_nothing_is_read, 0, 2);
+    tcase_add_loop_test(c, stream_is_not_put_back_without_our_own_end, 0, 2);
+    tcase_add_loop_test(c, what_the_initializer_redirects_stays_redirected, 0, 2);
     tcase_add_test(c, full_pipe_is_read_whole);
     tcase_add_test(c, drain_stops_near_the_limit_and_goes_on_later);
     tcase_add_test(c, lock_lets_one_in_at_a_time);
