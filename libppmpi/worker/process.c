@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -67,6 +68,13 @@ static char *alive_page(void)
     return p;
 }
 
+/* Lines of a task that runs on shall be seen: stdout is buffered as for a terminal. A stream that the program has made
+ * unbuffered stays so. */
+static void buffer_by_line(void)
+{
+    if (__fbufsize(stdout) != 1 && !__flbf(stdout)) setvbuf(stdout, NULL, _IOLBF, 0);
+}
+
 void ppi_worker_process(struct ppi_workspace *workspace, const struct ppi_worker_start *start, long parent)
 {
     static struct ppi_worker worker;
@@ -87,6 +95,7 @@ void ppi_worker_process(struct ppi_workspace *workspace, const struct ppi_worker
     if (dup2(start->write_fd[0], STDOUT_FILENO) < 0 || dup2(start->write_fd[1], STDERR_FILENO) < 0) _exit(1);
     close(start->write_fd[0]);
     close(start->write_fd[1]);
+    buffer_by_line();
     int read_fds[2] = {move_up(start->read_fd[0]), move_up(start->read_fd[1])};
     char *segment = mmap(NULL, start->segment.bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE,
                          start->segment.fd, 0);

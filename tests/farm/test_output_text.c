@@ -252,8 +252,7 @@ static void what_a_crashed_task_had_flushed_arrives(void)
 static void print_and_run_on(pp_task *task)
 {
     double seconds = *(const double *)pp_task_args(task, NULL);
-    printf("still running\n");
-    fflush(stdout);
+    printf("still running\n"); /* to a pipe, but by line as to a terminal */
     if (system("echo a child says so") != 0) abort();
     pause_for(seconds);
     printf("done\n");
