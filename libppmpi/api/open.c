@@ -7,6 +7,7 @@
 #include "base/role.h"
 #include "base/status.h"
 #include "launch/launch.h"
+#include "server/report.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -157,6 +158,7 @@ static int open_in_order(struct ppi_server_setup *setup, const struct ppi_launch
     int in_rank = setup->options.isolation == PP_ISOLATE_NONE;
     status = ppi_pool_open(&setup->pool, in_rank ? PPI_POOL_RANK : PPI_POOL_PROCESSES, &setup->workspace);
     if (status != PP_OK) goto no_pool;
+    setup->signal_was_free = ppi_report_signal_is_free(); /* MPICH installs a handler of its own */
     if (launch->launched || setup->options.mpi == PP_MPI_ALWAYS) {
         status = ppi_transport_mpi(&setup->transport, argc, argv, launch->launched ? launch->size : 0, launch->launcher,
                                    in_rank);

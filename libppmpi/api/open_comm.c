@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/role.h"
 #include "base/status.h"
+#include "server/report.h"
 
 #include <ppmpi_mpi.h>
 #include <signal.h>
@@ -13,7 +14,7 @@
 
 /* What pp_prepare has made: it outlives the farms that use it. */
 static struct {
-    int called, status;
+    int called, status, signal_was_free;
     char why[512];
     struct ppi_topology topology;
     struct ppi_workspace workspace;
@@ -33,6 +34,7 @@ static int prepare(void)
         return status;
     }
     prepared.pool->kept = prepared.workspace.kept = 1;
+    prepared.signal_was_free = ppi_report_signal_is_free();
     return PP_OK;
 }
 
@@ -71,6 +73,7 @@ static int make_workers(struct ppi_server_setup *setup, int in_rank)
     if (!in_rank) {
         setup->topology = prepared.topology;
         setup->pool = prepared.pool;
+        setup->signal_was_free = prepared.signal_was_free;
         ppi_workspace_renew(&prepared.workspace, &setup->workspace);
         return PP_OK;
     }

@@ -112,7 +112,7 @@ int ppi_server_create(struct pp_server **out, const struct ppi_server_setup *set
     s->agent.deaths_seen = atomic_load(&s->workspace.bell->deaths); /* those of an earlier farm */
     int status = allocate(s), pool_open = 1;
     if (status == PP_OK) {
-        ppi_report_start(s); /* first: the background thread reports */
+        ppi_report_start(s, setup->signal_was_free); /* first: the background thread reports */
         /* Before the workers: where processes are scarce there shall be fewer workers rather than no server. */
         if ((status = ppi_background_start(s)) != PP_OK) ppi_report_stop(s);
     }

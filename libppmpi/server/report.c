@@ -14,21 +14,37 @@
 
 static _Atomic int asked; /* by a signal, on any thread, for the statistics */
 
-static void on_signal(int number)
+static struct sigaction before; /* what was done at the signal before us: nothing, or what MPI has installed */
+
+static int is_default(const struct sigaction *action)
 {
-    (void)number;
-    asked = 1;
+    return !(action->sa_flags & SA_SIGINFO) && action->sa_handler == SIG_DFL;
 }
 
-void ppi_report_start(struct pp_server *s)
+static void on_signal(int number, siginfo_t *info, void *context)
 {
-    struct sigaction now, ours;
+    asked = 1;
+    if (before.sa_flags & SA_SIGINFO)
+        before.sa_sigaction(number, info, context);
+    else if (before.sa_handler != SIG_DFL && before.sa_handler != SIG_IGN)
+        before.sa_handler(number);
+}
+
+int ppi_report_signal_is_free(void)
+{
+    struct sigaction now;
+    return sigaction(SIGUSR1, NULL, &now) == 0 && is_default(&now);
+}
+
+void ppi_report_start(struct pp_server *s, int signal_was_free)
+{
+    struct sigaction ours;
     s->progress_ns = ppi_now_ns();
     s->on_terminal = isatty(STDERR_FILENO);
-    if (!s->options.signal_stats || sigaction(SIGUSR1, NULL, &now) != 0 || now.sa_handler != SIG_DFL) return;
+    if (!s->options.signal_stats || sigaction(SIGUSR1, NULL, &before) != 0 || !(signal_was_free || is_default(&before))) return;
     memset(&ours, 0, sizeof ours);
-    ours.sa_handler = on_signal;
-    ours.sa_flags = SA_RESTART;
+    ours.sa_sigaction = on_signal;
+    ours.sa_flags = SA_RESTART | SA_SIGINFO;
     asked = 0;
     sigaction(SIGUSR1, &ours, NULL);
 }
@@ -67,5 +83,6 @@ void ppi_report_stop(struct pp_server *s)
 {
     struct sigaction now;
     if (s->options.progress) print_progress(s, "\n");
-    if (sigaction(SIGUSR1, NULL, &now) == 0 && now.sa_handler == on_signal) signal(SIGUSR1, SIG_DFL);
+    if (sigaction(SIGUSR1, NULL, &now) == 0 && now.sa_flags & SA_SIGINFO && now.sa_sigaction == on_signal)
+        sigaction(SIGUSR1, &before, NULL);
 }

@@ -5,8 +5,12 @@
 
 struct pp_server;
 
-/* Takes SIGUSR1, if the option says so and the program does not handle it. */
-void ppi_report_start(struct pp_server *s);
+/* Whether nobody handles SIGUSR1. To be asked before MPI is initialised, which may install a handler. */
+int ppi_report_signal_is_free(void);
+
+/* Takes SIGUSR1, if the option says so and nobody handles it, or nobody did before MPI was initialised: what MPI has
+ * installed since is called after ours. */
+void ppi_report_start(struct pp_server *s, int signal_was_free);
 void ppi_report_stop(struct pp_server *s); /* gives it back; ends the progress line */
 
 /* To be called now and then: prints what is due. */

@@ -123,6 +123,7 @@ struct ppi_server_setup {
     struct ppi_workspace workspace;
     struct ppi_pool *pool;
     struct ppi_transport *transport; /* NULL = one rank */
+    int signal_was_free; /* the program had no handler of SIGUSR1; what has one now is MPI */
 };
 int ppi_server_create(struct pp_server **out, const struct ppi_server_setup *setup);
 void ppi_server_destroy(struct pp_server *s); /* when all tasks have finished */

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 static volatile sig_atomic_t signals;
 
@@ -52,7 +53,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "refused: %s\n", pp_last_error());
         return 1;
     }
-    printf("open\n");
+    printf("open %ld\n", (long)getpid());
     fflush(stdout);
     pp_function function = strcmp(mode, "call") == 0 ? square : nap;
     long wrong = 0;

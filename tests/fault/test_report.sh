@@ -3,6 +3,7 @@
 program=$build/tests/fault_report
 [ -x "$program" ] || { echo "$program is missing"; exit 1; }
 run=${TEST_MPIEXEC:-mpirun}
+itself=''
 table='job count | % of all jobs'
 
 good()
@@ -59,7 +60,15 @@ for mode in wait call compute; do
 done
 
 # ---- SIGUSR1 prints the table to stderr and disturbs nothing.
-# signalled MODE PRE…: starts the program, sends it three signals while it runs
+# signalled MODE PRE…: starts the program, sends it, or the launcher before it, three signals while it runs
+# signalled_itself MODE PRE…: the same, but always the program
+signalled_itself()
+{
+    itself=1
+    signalled "$@"
+    itself=''
+}
+
 signalled()
 {
     mode=$1
@@ -73,6 +82,7 @@ signalled()
     done
     # The program is the child of timeout, or of the launcher; the signal goes to whatever timeout has started.
     pid=$(cat "/proc/$waiter/task/$waiter/children" 2>/dev/null)
+    [ -z "$itself" ] || pid=$(sed -n 's/^open //p' "$out")
     for _ in 1 2 3; do
         sleep 0.3
         # shellcheck disable=SC2086
@@ -90,6 +100,18 @@ done
 signalled handler
 good "signal, the program's own handler"
 [ ! -s "$err" ] && [ "$(lines "$out" 'own handler: 3')" -eq 1 ] || fail "signal, the program's own handler"
+# MPI may have a handler of its own, as MPICH does: it is none of the program's.
+for mode in wait call; do
+    signalled_itself $mode "$run" -n 2
+    good "signal, $mode, 2 ranks"
+    [ "$(lines "$err" "$table")" -eq 3 ] || fail "signal, $mode, 2 ranks: three tables"
+done
+signalled_itself wait env PPMPI_MPI=always
+good "signal, MPI always"
+[ "$(lines "$err" "$table")" -eq 3 ] || fail "signal, MPI always: three tables"
+signalled_itself handler "$run" -n 2
+good "signal, the program's own handler, 2 ranks"
+[ "$(lines "$err" "$table")" -eq 0 ] && [ "$(lines "$out" 'own handler: 3')" -eq 1 ] || fail "signal, the program's own handler, 2 ranks"
 signalled off
 [ $status -ne 0 ] && [ "$(lines "$out" 'sum')" -eq 0 ] && [ "$(lines "$err" "$table")" -eq 0 ] || fail "signal_stats=0 leaves the signal alone"
 signalled wait env PPMPI_SIGNAL_STATS=0
