@@ -37,6 +37,7 @@ static void release(struct ppi_agent *agent)
     free(agent->dirty);
     free(agent->to_wake);
     free(agent->pending.jobs);
+    free(agent->retries.jobs);
     for (int i = 0; i < 2; i++) free(agent->drained[i].text);
 }
 
@@ -239,7 +240,7 @@ int ppi_agent_poll(struct ppi_agent *agent, uint64_t now_ns)
     }
     ppi_slot_reports(agent, now_ns);
     check_time(agent, now_ns, 1);
-    if (agent->pending.count) ppi_place_pending(agent);
+    if (agent->pending.count || agent->retries.count) ppi_place_pending(agent);
     if (agent->idle_count && agent->load > (uint64_t)agent->busy) ppi_place_balance(agent, now_ns);
     ppi_place_spin(agent);
     return finished;
@@ -248,7 +249,7 @@ int ppi_agent_poll(struct ppi_agent *agent, uint64_t now_ns)
 uint64_t ppi_agent_patience_ns(const struct ppi_agent *agent, uint64_t now_ns)
 {
     uint64_t patience = PPI_FOREVER;
-    if (agent->hopeless && agent->pending.count) return 0; /* they fail at the next look */
+    if (agent->hopeless && (agent->pending.count || agent->retries.count)) return 0; /* they fail at the next look */
     if (agent->busy) patience = agent->next_drain_ns > now_ns ? agent->next_drain_ns - now_ns : 0;
     if (agent->timed) {
         /* A job that has not begun may begin, and be due, at any time: look often enough to be in time. */

@@ -101,6 +101,11 @@ struct ppi_agent {
         size_t first, count, room;
     } pending;
 
+    struct { /* jobs that are tried again and wait for another worker than the one on which they failed */
+        struct ppi_job *jobs;
+        size_t count, room;
+    } retries;
+
     struct { /* what was read from a worker's pipe */
         char *text;
         size_t bytes, room;
@@ -137,6 +142,9 @@ static inline int ppi_agent_worker_number(const struct ppi_agent *agent, int slo
 
 /* Room for one job to be written into; NULL without memory. The job goes to the worker with the next flush. */
 struct ppi_job *ppi_agent_add(struct ppi_agent *agent);
+
+/* The same for a job that has failed in slot avoid - 1: it waits for another worker while there is one. */
+struct ppi_job *ppi_agent_add_retry(struct ppi_agent *agent, int avoid);
 
 /* To be called when the job is written. */
 void ppi_agent_added(struct ppi_agent *agent, const struct ppi_job *job);
@@ -209,6 +217,8 @@ void ppi_slot_reports(struct ppi_agent *agent, uint64_t now_ns);
 void ppi_slot_kill(struct ppi_agent *agent, int slot, int why, const struct ppi_job *job);
 
 /* place.c */
+int ppi_place_usable(const struct ppi_agent *agent, int slot);
+struct ppi_job *ppi_place_in(struct ppi_agent *agent, int slot);
 void ppi_place_became_idle(struct ppi_agent *agent, int slot);
 void ppi_place_pending(struct ppi_agent *agent);
 void ppi_place_give_back(struct ppi_agent *agent, int slot, uint32_t first, uint32_t count);
@@ -217,6 +227,12 @@ void ppi_agent_publish(struct ppi_agent *agent);
 void ppi_place_balance(struct ppi_agent *agent, uint64_t now_ns);
 void ppi_place_measured(struct ppi_agent *agent, uint64_t duration_ns);
 void ppi_place_spin(struct ppi_agent *agent);
+
+/* retries.c */
+int ppi_retries_worker(const struct ppi_agent *agent, int avoid); /* the slot for such a job, -1 = it has to wait */
+int ppi_retries_push(struct ppi_agent *agent, const struct ppi_job *job); /* 0 without memory */
+void ppi_retries_remove(struct ppi_agent *agent, size_t index);
+void ppi_retries_place(struct ppi_agent *agent);
 
 /* collect.c */
 int ppi_collect_outcomes(struct ppi_agent *agent, int slot);

@@ -9,6 +9,13 @@ static int is_it(const struct ppi_job *job, uint64_t id, uint16_t attempt)
     return job && job->id == id && job->attempt == attempt;
 }
 
+static void end_cancelled(struct ppi_agent *agent, const struct ppi_job *job)
+{
+    struct ppi_result result = {.status = PP_ERR_CANCELLED, .worker = -1};
+    result.started_ns = result.finished_ns = ppi_now_ns();
+    ppi_collect_finish(agent, job, &result);
+}
+
 /* Takes the job out of what waits for a worker. */
 static int cancel_pending(struct ppi_agent *agent, uint64_t id, uint16_t attempt)
 {
@@ -20,9 +27,14 @@ static int cancel_pending(struct ppi_agent *agent, uint64_t id, uint16_t attempt
             agent->pending.jobs[(agent->pending.first + i) % agent->pending.room] =
                 agent->pending.jobs[(agent->pending.first + i + 1) % agent->pending.room];
         agent->pending.count--;
-        struct ppi_result result = {.status = PP_ERR_CANCELLED, .worker = -1};
-        result.started_ns = result.finished_ns = ppi_now_ns();
-        ppi_collect_finish(agent, &job, &result);
+        end_cancelled(agent, &job);
+        return 1;
+    }
+    for (size_t i = 0; i < agent->retries.count; i++) {
+        const struct ppi_job job = agent->retries.jobs[i];
+        if (!is_it(&job, id, attempt)) continue;
+        ppi_retries_remove(agent, i);
+        end_cancelled(agent, &job);
         return 1;
     }
     return 0;
@@ -60,10 +72,16 @@ void ppi_agent_give_up(struct ppi_agent *agent, uint64_t count, void (*returned)
 {
     ppi_agent_publish(agent);
     /* From the channels into what waits; what is not given up goes back to the workers. */
-    for (int i = 0; i < agent->slot_count && agent->pending.count < count; i++)
-        if (agent->slots[i].segment) ppi_place_take_back(agent, i, (uint32_t)(count - agent->pending.count));
-    for (; count && agent->pending.count; count--) {
-        const struct ppi_job job = agent->pending.jobs[(agent->pending.first + --agent->pending.count) % agent->pending.room];
+    for (int i = 0; i < agent->slot_count; i++) {
+        uint64_t waiting = agent->pending.count + agent->retries.count;
+        if (waiting >= count) break;
+        if (agent->slots[i].segment) ppi_place_take_back(agent, i, (uint32_t)(count - waiting));
+    }
+    /* Those first that wait for another worker: elsewhere there may be one. */
+    for (; count && (agent->retries.count || agent->pending.count); count--) {
+        const struct ppi_job job =
+            agent->retries.count ? agent->retries.jobs[--agent->retries.count]
+                                 : agent->pending.jobs[(agent->pending.first + --agent->pending.count) % agent->pending.room];
         if (job.timeout_ns) agent->timed--;
         returned(ctx, &job);
     }

@@ -13,7 +13,7 @@
 #define SHORT_NS 5000.0    /* jobs shorter than this are not worth moving, */
 #define STUCK_NS 50000ull  /* … unless they wait behind one that has run for so long */
 
-static int usable(const struct ppi_agent *agent, int index)
+int ppi_place_usable(const struct ppi_agent *agent, int index)
 {
     const struct ppi_slot *slot = &agent->slots[index];
     return (slot->state == PPI_SLOT_READY || slot->state == PPI_SLOT_STARTING) && !slot->killed_status &&
@@ -27,22 +27,22 @@ static int choose(struct ppi_agent *agent)
     while (agent->idle_count) {
         int i = agent->idle[--agent->idle_count];
         agent->slots[i].idle = 0;
-        if (usable(agent, i) && ppi_channel_load(&agent->slots[i].channel) == 0) return i;
+        if (ppi_place_usable(agent, i) && ppi_channel_load(&agent->slots[i].channel) == 0) return i;
     }
-    if (agent->fill_left > 0 && usable(agent, agent->fill)) {
+    if (agent->fill_left > 0 && ppi_place_usable(agent, agent->fill)) {
         agent->fill_left--;
         return agent->fill;
     }
     for (int n = 0; n < agent->slot_count; n++) {
         agent->fill = (agent->fill + 1) % agent->slot_count;
-        if (!usable(agent, agent->fill)) continue;
+        if (!ppi_place_usable(agent, agent->fill)) continue;
         agent->fill_left = (int)agent->depth / 16;
         return agent->fill;
     }
     return -1;
 }
 
-static struct ppi_job *place_in(struct ppi_agent *agent, int index)
+struct ppi_job *ppi_place_in(struct ppi_agent *agent, int index)
 {
     struct ppi_slot *slot = &agent->slots[index];
     if (!slot->dirty) {
@@ -75,7 +75,7 @@ static int grow_pending(struct ppi_agent *agent)
 struct ppi_job *ppi_agent_add(struct ppi_agent *agent)
 {
     int index = agent->pending.count || agent->hopeless ? -1 : choose(agent);
-    if (index >= 0) return place_in(agent, index);
+    if (index >= 0) return ppi_place_in(agent, index);
     if (agent->pending.count == agent->pending.room && !grow_pending(agent)) return NULL;
     return &agent->pending.jobs[(agent->pending.first + agent->pending.count++) % agent->pending.room];
 }
@@ -87,10 +87,15 @@ void ppi_agent_added(struct ppi_agent *agent, const struct ppi_job *job)
 
 static void fail_all(struct ppi_agent *agent)
 {
-    while (agent->pending.count) {
-        const struct ppi_job job = agent->pending.jobs[agent->pending.first];
-        agent->pending.first = (agent->pending.first + 1) % agent->pending.room;
-        agent->pending.count--;
+    while (agent->pending.count || agent->retries.count) {
+        struct ppi_job job;
+        if (agent->pending.count) {
+            job = agent->pending.jobs[agent->pending.first];
+            agent->pending.first = (agent->pending.first + 1) % agent->pending.room;
+            agent->pending.count--;
+        } else {
+            job = agent->retries.jobs[--agent->retries.count];
+        }
         struct ppi_result result = {.status = agent->hopeless, .worker = -1, .data = agent->why, .bytes = strlen(agent->why)};
         ppi_collect_finish(agent, &job, &result);
     }
@@ -99,10 +104,11 @@ static void fail_all(struct ppi_agent *agent)
 void ppi_place_pending(struct ppi_agent *agent)
 {
     if (agent->hopeless) fail_all(agent);
+    if (agent->retries.count) ppi_retries_place(agent);
     while (agent->pending.count) {
         int index = choose(agent);
         if (index < 0) return;
-        *place_in(agent, index) = agent->pending.jobs[agent->pending.first];
+        *ppi_place_in(agent, index) = agent->pending.jobs[agent->pending.first];
         agent->pending.first = (agent->pending.first + 1) % agent->pending.room;
         agent->pending.count--;
     }
@@ -112,14 +118,16 @@ void ppi_place_pending(struct ppi_agent *agent)
 void ppi_place_give_back(struct ppi_agent *agent, int index, uint32_t first, uint32_t count)
 {
     for (uint32_t i = count; i-- > 0;) {
+        const struct ppi_job *job = ppi_channel_job(&agent->slots[index].channel, first + i);
+        if (job->avoid && ppi_retries_push(agent, job)) continue;
         if (agent->pending.count == agent->pending.room && !grow_pending(agent)) {
-            const struct ppi_job lost = *ppi_channel_job(&agent->slots[index].channel, first + i);
+            const struct ppi_job lost = *job;
             struct ppi_result result = {.status = PP_ERR_NOMEM, .worker = -1, .data = "", .bytes = 0};
             ppi_collect_finish(agent, &lost, &result);
             continue;
         }
         agent->pending.first = (agent->pending.first + agent->pending.room - 1) % agent->pending.room;
-        agent->pending.jobs[agent->pending.first] = *ppi_channel_job(&agent->slots[index].channel, first + i);
+        agent->pending.jobs[agent->pending.first] = *job;
         agent->pending.count++;
     }
 }
@@ -142,6 +150,9 @@ void ppi_place_balance(struct ppi_agent *agent, uint64_t now_ns)
         uint32_t waiting = ppi_channel_waiting(&slot->channel);
         if (waiting <= most) continue;
         uint64_t started = atomic_load(&slot->channel.answers->started_ns);
+        /* One that may not run on the idle worker would come back. */
+        const struct ppi_job *last = ppi_channel_job(&slot->channel, slot->channel.published - 1);
+        if (waiting == 1 && last->avoid && ppi_retries_worker(agent, last->avoid) == i) continue;
         if (agent->mean_ns < SHORT_NS && (!started || now_ns < started + STUCK_NS)) continue;
         most = waiting;
         victim = i;

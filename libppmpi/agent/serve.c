@@ -167,7 +167,7 @@ static void refuse(struct serving *s, const struct ppi_job *job, const char *why
 
 static void add(struct serving *s, const struct ppi_job *job)
 {
-    struct ppi_job *slot = ppi_agent_add(&s->agent);
+    struct ppi_job *slot = job->avoid ? ppi_agent_add_retry(&s->agent, job->avoid) : ppi_agent_add(&s->agent);
     if (!slot) {
         refuse(s, job, "no memory to hand the task to a worker");
         return;
@@ -194,7 +194,8 @@ static void on_task(struct serving *s, const struct ppi_wire_record *record)
                           .timeout_ns = w->timeout_ns,
                           .bytes = w->bytes,
                           .function = w->function,
-                          .attempt = w->attempt};
+                          .attempt = w->attempt,
+                          .avoid = w->avoid};
     if (w->bytes <= PPI_INLINE_BYTES) {
         if (w->bytes) memcpy(job.args.bytes_inline, record->data, w->bytes);
         add(s, &job);

@@ -300,7 +300,7 @@ int pp_info(pp_future f, pp_task_info *info)
         i.result_bytes = t->status == PP_OK ? t->bytes : 0;
         if (t->attempts) {
             i.rank = (int)t->agent;
-            i.worker = t->worker == 0xffffff ? -1 : (int)t->worker;
+            i.worker = t->worker == PPI_TASK_NO_WORKER ? -1 : (int)t->worker;
             i.pid = (long)t->pid;
         }
         if (t->extra) {

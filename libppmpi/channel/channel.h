@@ -34,7 +34,8 @@ struct ppi_job {
     uint64_t bytes;           /* of arguments */
     uint32_t function;        /* index into the workspace's table */
     uint16_t attempt;
-    uint16_t flags;
+    uint16_t flags : 4;
+    uint16_t avoid : 12; /* 1 + the slot of the worker on which the last try has failed, 0 = none */
 };
 
 enum ppi_outcome_flags {

@@ -138,7 +138,7 @@ typedef struct {
     int cores_per_worker;     /* for tasks that use threads: cores each worker is bound to */
     const char *hosts;        /* "node-1,node-2": a program started plainly restarts itself there */
     double timeout;           /* seconds for one try of a task; 0 = none */
-    int retries;              /* further tries after a crash or a time-out of the task itself */
+    int retries;              /* further tries after a crash or a time-out of the task itself, on another worker if there is one */
     int restart;              /* fresh worker process after so many tasks; 0 = never */
     int isolation;            /* PP_ISOLATE_PROCESS: tasks run in worker processes; PP_ISOLATE_NONE: in the rank */
     int mpi;                  /* PP_MPI_AUTO: MPI when a launcher started the program; PP_MPI_ALWAYS */

@@ -108,22 +108,57 @@ int ppi_scheduler_push(struct ppi_scheduler *s, uint32_t task, int priority, int
     return PP_OK;
 }
 
-static uint32_t pop(struct ppi_scheduler *s)
+/* True when the task has failed on this agent and is to be tried on another. */
+static int avoids(const struct ppi_scheduler *s, const struct ppi_task *t, int agent)
 {
-    for (;;) {
+    int workers = s->agents[agent].workers;
+    if (t->worker == PPI_TASK_NO_WORKER || t->agent != agent || s->workers <= workers) return 0;
+    if (workers < 2) return 1;
+    for (int i = 0; i < s->agent_count; i++)
+        if (i != agent && s->agents[i].given < (uint64_t)s->agents[i].workers) return 1;
+    return 0;
+}
+
+/* Takes the first task out of a level that the agent may have; PPI_TASK_NONE when there is none. */
+static uint32_t pop_level(struct ppi_scheduler *s, struct ppi_ready_level *level, int agent)
+{
+    uint32_t passed = PPI_TASK_NONE, task = level->first;
+    while (task != PPI_TASK_NONE) {
+        struct ppi_task *t = ppi_store_at(s->store, task);
+        uint32_t next = t->next;
+        int cancelled = t->state != PPI_TASK_QUEUED;
+        if (!cancelled && t->attempts && avoids(s, t, agent)) {
+            passed = task;
+            task = next;
+            continue;
+        }
+        if (passed == PPI_TASK_NONE)
+            level->first = next;
+        else
+            ppi_store_at(s->store, passed)->next = next;
+        if (next == PPI_TASK_NONE) level->last = passed;
+        ppi_store_unlinked(s->store, task);
+        if (!cancelled) return task;
+        task = next;
+    }
+    return PPI_TASK_NONE;
+}
+
+/* The first task that the agent may have; PPI_TASK_NONE when all wait for others. */
+static uint32_t pop(struct ppi_scheduler *s, int agent)
+{
+    uint32_t task = PPI_TASK_NONE;
+    for (int at = 0; at < s->level_count && task == PPI_TASK_NONE;) {
+        task = pop_level(s, &s->levels[at], agent);
         /* The last level stays when it is empty, until another is needed: a queue that runs dry and fills again costs
          * nothing. Others go at once, so that there are no more levels than priorities in use. */
-        uint32_t task = s->levels->first;
-        if (task != PPI_TASK_NONE) s->levels->first = ppi_store_at(s->store, task)->next;
-        if (s->levels->first == PPI_TASK_NONE && s->level_count > 1)
-            memmove(s->levels, s->levels + 1, (size_t)--s->level_count * sizeof *s->levels);
-        if (task == PPI_TASK_NONE) continue;
-        int cancelled = ppi_store_at(s->store, task)->state != PPI_TASK_QUEUED;
-        ppi_store_unlinked(s->store, task);
-        if (cancelled) continue;
-        s->ready--;
-        return task;
+        if (s->levels[at].first == PPI_TASK_NONE && s->level_count > 1)
+            memmove(s->levels + at, s->levels + at + 1, (size_t)(--s->level_count - at) * sizeof *s->levels);
+        else
+            at++;
     }
+    if (task != PPI_TASK_NONE) s->ready--;
+    return task;
 }
 
 void ppi_scheduler_forget(struct ppi_scheduler *s)
@@ -151,12 +186,9 @@ static uint64_t grant(const struct ppi_scheduler *s, const struct ppi_scheduler_
     return most < share ? most : share;
 }
 
-int ppi_scheduler_next(struct ppi_scheduler *s, uint32_t *task, int *agent)
+/* Makes an agent that has room the current one; 0 when there is none. */
+static int choose_agent(struct ppi_scheduler *s)
 {
-    if (s->ready == 0) {
-        s->grant = 0; /* what comes later is shared out anew */
-        return 0;
-    }
     if (s->current >= 0 && room(&s->agents[s->current]) == 0) s->grant = 0;
     while (s->grant == 0) {
         /* The one that was served goes to the end of the list. */
@@ -172,12 +204,31 @@ int ppi_scheduler_next(struct ppi_scheduler *s, uint32_t *task, int *agent)
         s->current = next;
         s->grant = grant(s, a);
     }
-    *task = pop(s);
-    *agent = s->current;
-    s->agents[s->current].given++;
-    s->given++;
-    s->grant--;
     return 1;
+}
+
+int ppi_scheduler_next(struct ppi_scheduler *s, uint32_t *task, int *agent)
+{
+    s->waiting_for_others = 0;
+    if (s->ready == 0) {
+        s->grant = 0; /* what comes later is shared out anew */
+        return 0;
+    }
+    for (int asked = 0; asked <= s->agent_count && choose_agent(s); asked++) {
+        *task = pop(s, s->current);
+        if (*task == PPI_TASK_NONE) {
+            s->waiting_for_others = 1;
+            s->grant = 0;
+            continue;
+        }
+        s->waiting_for_others = 0;
+        *agent = s->current;
+        s->agents[s->current].given++;
+        s->given++;
+        s->grant--;
+        return 1;
+    }
+    return 0;
 }
 
 void ppi_scheduler_finished(struct ppi_scheduler *s, int agent, uint64_t duration_ns)

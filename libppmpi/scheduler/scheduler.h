@@ -3,7 +3,10 @@
  * Ready tasks wait in the order of priority, then of submission. An agent gets as many as keep its workers busy until
  * the next look (base/policy.h), and towards the end of the queue no more than its share of what is left, so that none
  * hoards while others idle (guided self-scheduling: Polychronopoulos & Kuck, IEEE Trans. Comput. C-36, 1987). Every call
- * takes the same time however many tasks wait. */
+ * takes the same time however many tasks wait.
+ *
+ * A task that has failed on an agent (its record says on which worker) goes to another one when that agent has no other
+ * worker, or when another one is idle; which worker it then avoids is for the agent. Until then those behind it pass. */
 #ifndef PPI_SCHEDULER_SCHEDULER_H
 #define PPI_SCHEDULER_SCHEDULER_H
 
@@ -35,6 +38,7 @@ struct ppi_scheduler {
     int agent_count;
     long workers; /* of all agents */
     int first_hungry, last_hungry;
+    int waiting_for_others; /* what is ready waits for other agents than those that have room */
     int current; /* the agent that is being given to, and how many more it gets */
     uint64_t grant;
 };

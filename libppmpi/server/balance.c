@@ -34,7 +34,7 @@ static void returned_here(void *ctx, const struct ppi_job *job)
 
 void ppi_server_balance(struct pp_server *s, uint64_t now_ns)
 {
-    if (!s->transport || s->scheduler.ready || s->assigned == 0) {
+    if (!s->transport || (s->scheduler.ready && !s->scheduler.waiting_for_others) || s->assigned == 0) {
         s->uneven = 0;
         return;
     }
@@ -68,6 +68,7 @@ void ppi_server_returned(struct pp_server *s, int rank, uint64_t id, uint16_t at
     }
     ppi_scheduler_finished(&s->scheduler, rank, 0);
     s->assigned--;
+    ppi_server_remember_failure(s, t);
     ppi_task_apply(t, PPI_EVENT_REQUEUE);
     t->attempts--; /* it had not begun: no charge */
 }

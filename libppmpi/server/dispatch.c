@@ -13,9 +13,18 @@ static uint64_t timeout_of(const struct pp_server *s, const struct ppi_task *t)
     return t->extra ? t->extra->timeout_ns : ppi_timeout_ns(s->options.timeout);
 }
 
+/* 1 + the slot of the rank's worker on which the last try has failed, 0 when there is none. */
+static int slot_to_avoid(const struct pp_server *s, int rank, const struct ppi_task *t)
+{
+    int slot;
+    if (t->attempts < 2 || t->worker == PPI_TASK_NO_WORKER) return 0;
+    return ppi_ranks_find_worker(s, (int)t->worker, &slot) == rank ? 1 + slot : 0;
+}
+
 static void give_here(struct pp_server *s, uint32_t index, struct ppi_task *t)
 {
-    struct ppi_job *job = ppi_agent_add(&s->agent);
+    int avoid = slot_to_avoid(s, 0, t);
+    struct ppi_job *job = avoid ? ppi_agent_add_retry(&s->agent, avoid) : ppi_agent_add(&s->agent);
     if (!job) {
         static const char text[] = "no memory to hand the task to a worker";
         struct ppi_result r = {.status = PP_ERR_NOMEM, .worker = -1, .data = text, .bytes = sizeof text - 1};
@@ -29,6 +38,7 @@ static void give_here(struct pp_server *s, uint32_t index, struct ppi_task *t)
     job->function = t->function;
     job->attempt = t->attempts;
     job->flags = t->flags & PPI_TASK_BLOCK ? PPI_JOB_BLOCK : 0;
+    job->avoid = (uint16_t)(avoid & 0xfff);
     memcpy(&job->args, &t->u.args, sizeof job->args);
     ppi_agent_added(&s->agent, job);
 }
@@ -74,7 +84,8 @@ static void give_there(struct pp_server *s, int rank, uint32_t index, struct ppi
                               .timeout_ns = timeout_of(s, t),
                               .bytes = t->bytes,
                               .function = t->function,
-                              .attempt = t->attempts};
+                              .attempt = t->attempts,
+                              .avoid = (uint16_t)slot_to_avoid(s, rank, t)};
     char *args = t->flags & PPI_TASK_BLOCK ? s->workspace.segment.base + t->u.args.offset : (char *)t->u.args.in;
     if (t->bytes <= PPI_WIRE_INLINE_MAX) {
         ppi_ranks_post(s, rank, PPI_WIRE_TASK, 0, &w, args, t->bytes);

@@ -56,6 +56,24 @@ const void *ppi_server_result_data(struct pp_server *s, const struct ppi_task *t
     return t->u.result.value.in;
 }
 
+void ppi_server_remember_failure(struct pp_server *s, struct ppi_task *t)
+{
+    int slot, rank = t->worker == PPI_TASK_NO_WORKER ? -1 : ppi_ranks_find_worker(s, (int)t->worker, &slot);
+    if (rank >= 0) t->agent = (uint16_t)rank;
+}
+
+static char *failure_message(const struct ppi_task *t, const struct ppi_result *r)
+{
+    char *message;
+    if (t->attempts < 2 || r->worker < 0 || (r->status != PP_ERR_CRASHED && r->status != PP_ERR_TIMEOUT))
+        return strndup(r->bytes ? (const char *)r->data : "", r->bytes);
+    /* Otherwise it would not have been tried again. */
+    return asprintf(&message, "%.*s; each of its %d tries crashed or ran past its time-out", (int)r->bytes,
+                    (const char *)r->data, t->attempts) < 0
+               ? NULL
+               : message;
+}
+
 static void set_failure(struct pp_server *s, struct ppi_task *t, const struct ppi_result *r)
 {
     struct ppi_task_extra *extra = ppi_server_extra(s, t);
@@ -64,7 +82,7 @@ static void set_failure(struct pp_server *s, struct ppi_task *t, const struct pp
     extra->code = r->code;
     extra->signal = r->signal;
     free(extra->message);
-    extra->message = strndup(r->bytes ? (const char *)r->data : "", r->bytes);
+    extra->message = failure_message(t, r);
 }
 
 static void set_value(struct pp_server *s, struct ppi_task *t, struct ppi_result *r)
@@ -196,6 +214,7 @@ static int give_to_others(struct pp_server *s, int rank, uint32_t index, struct 
         ppi_scheduler_set_workers(scheduler, rank, 0);
         s->ranks[rank].workers = 0;
     }
+    ppi_server_remember_failure(s, t);
     ppi_task_apply(t, PPI_EVENT_REQUEUE);
     t->attempts--;
     return 1;
@@ -216,10 +235,12 @@ void ppi_server_outcome(struct pp_server *s, int rank, uint64_t id, uint16_t att
     if (give_to_others(s, rank, index, t, r)) return;
     if (r->worker >= 0) s->ranks[rank].jobs++; /* otherwise it never began */
     s->ranks[rank].job_time_ns += took;
-    int again = (r->status == PP_ERR_CRASHED || r->status == PP_ERR_TIMEOUT) && t->state != PPI_TASK_CANCELLING &&
-                t->attempts <= (t->extra ? t->extra->retries : s->options.retries);
+    /* Not what never began, as after an initializer that crashes. */
+    int again = (r->status == PP_ERR_CRASHED || r->status == PP_ERR_TIMEOUT) && r->worker >= 0 &&
+                t->state != PPI_TASK_CANCELLING && t->attempts <= (t->extra ? t->extra->retries : s->options.retries);
     if (again && ppi_scheduler_push(&s->scheduler, index, t->extra ? t->extra->priority : 0, 1) == PP_OK) {
         ppi_task_apply(t, PPI_EVENT_REQUEUE);
+        t->worker = (uint32_t)r->worker & PPI_TASK_NO_WORKER;
         s->retried++;
         ppi_log(PP_LOG_INFO, "task %llu: %.*s; trying again", (unsigned long long)t->number, (int)r->bytes,
                 (const char *)r->data);

@@ -253,6 +253,7 @@ int ppi_ranks_handshake(struct pp_server *s)
     for (int i = 0; i < s->rank_count; i++) {
         struct ppi_rank *r = &s->ranks[i];
         r->first_number = first;
+        r->numbers = r->workers;
         first += r->workers;
         if (i == 0) continue;
         struct ppi_wire_welcome w = {.server_pid = getpid(),
@@ -270,6 +271,19 @@ int ppi_ranks_handshake(struct pp_server *s)
     }
     s->first_extra_number = first;
     return PP_OK;
+}
+
+int ppi_ranks_find_worker(const struct pp_server *s, int number, int *slot)
+{
+    for (int i = 0; i < s->rank_count; i++) {
+        const struct ppi_rank *r = &s->ranks[i];
+        if (number < r->first_number || number >= r->first_number + r->numbers) continue;
+        *slot = number - r->first_number;
+        return i;
+    }
+    if (number < s->first_extra_number) return -1;
+    *slot = s->ranks[0].numbers + number - s->first_extra_number;
+    return 0;
 }
 
 int ppi_ranks_ready(struct pp_server *s)

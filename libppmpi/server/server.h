@@ -25,6 +25,7 @@ struct ppi_rank { /* what the server knows of a rank, rank 0 included */
     char host[256];
     int node; /* lowest rank on the same node */
     int workers, first_number;
+    int numbers; /* workers that were asked for at open, and have numbers from first_number on */
     int cores, allowed_cores, limit, quota; /* as in ppi_wire_hello */
     int alone; /* shares its cores with no other rank */
     int is_worker; /* runs tasks itself, one at a time, without processes */
@@ -143,6 +144,8 @@ const struct ppi_function_ref *ppi_functions_ref(const struct ppi_function_table
 
 /* finish.c: the way back. All with the lock held. */
 void ppi_server_outcome(struct pp_server *s, int rank, uint64_t id, uint16_t attempt, struct ppi_result *result);
+/* A task goes back into the queue: the record says again on which rank it has failed, if it has. */
+void ppi_server_remember_failure(struct pp_server *s, struct ppi_task *task);
 void ppi_server_store(struct pp_server *s, struct ppi_task *task, struct ppi_result *result);
 void ppi_server_started(struct pp_server *s, int rank, const struct ppi_wire_started *w, uint64_t now_ns);
 void ppi_server_output(void *s, int stream, const char *text, size_t bytes);
@@ -186,6 +189,8 @@ int ppi_ranks_handshake(struct pp_server *s); /* who is there, and how many work
 int ppi_ranks_ready(struct pp_server *s);     /* … and which has them */
 void ppi_ranks_post(struct pp_server *s, int rank, enum ppi_wire_kind kind, unsigned flags, const void *fixed,
                     const void *data, size_t bytes);
+/* The rank of the worker with that number, and its slot there; -1 when there is none. */
+int ppi_ranks_find_worker(const struct pp_server *s, int number, int *slot);
 void ppi_ranks_message(struct pp_server *s, int rank, const char *message, size_t bytes);
 void ppi_ranks_stop(struct pp_server *s, int status, int at_once);
 

@@ -81,7 +81,7 @@ uint32_t ppi_store_new(struct ppi_task_store *store)
     task->agent = 0;
     task->group = 0;
     task->pid = 0;
-    task->worker = 0xffffff;
+    task->worker = PPI_TASK_NO_WORKER;
     task->status = 0;
     task->number = 0;
     return index;

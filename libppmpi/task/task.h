@@ -10,6 +10,7 @@
 #define PPI_TASK_INLINE_ARGS 24
 #define PPI_TASK_INLINE_RESULT 16
 #define PPI_TASK_NONE UINT32_MAX
+#define PPI_TASK_NO_WORKER 0xffffff
 #define PPI_TASK_STORED (UINT32_MAX - 1) /* in `next`: has its outcome, and finishes when its output is printed */
 
 enum ppi_task_flags {
@@ -57,7 +58,7 @@ struct ppi_task {
     uint16_t group;
     uint32_t list_next; /* in its group's list */
     uint32_t pid;       /* once finished: of the worker */
-    uint32_t worker : 24;
+    uint32_t worker : 24; /* once finished: its number; while queued: that of a try that failed, whose rank is `agent` */
     int32_t status : 8; /* once finished */
     union {
         union {

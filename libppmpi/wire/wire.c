@@ -105,7 +105,9 @@ static int sane(const struct ppi_wire_record *r)
         return r->as.FUNCTION.build_id_bytes >= 1 &&
                r->as.FUNCTION.build_id_bytes <= (int)sizeof r->as.FUNCTION.build_id && r->bytes < 1024;
     case PPI_WIRE_INIT: return r->as.INIT.bytes == r->bytes;
-    case PPI_WIRE_TASK: return streamed ? r->as.TASK.bytes > PPI_WIRE_INLINE_MAX : r->as.TASK.bytes == r->bytes;
+    case PPI_WIRE_TASK:
+        return (streamed ? r->as.TASK.bytes > PPI_WIRE_INLINE_MAX : r->as.TASK.bytes == r->bytes) &&
+               r->as.TASK.avoid <= PPI_WIRE_WORKERS_MAX;
     case PPI_WIRE_RESULT:
         return (streamed ? r->as.RESULT.bytes > PPI_WIRE_INLINE_MAX : r->as.RESULT.bytes == r->bytes) && status_is_known(r->as.RESULT.status);
     case PPI_WIRE_STARTED: return r->as.STARTED.worker >= 0;

@@ -12,6 +12,7 @@
 #define PPI_WIRE_MAGIC 0x314d5050u /* "PPM1": the last character is the protocol's version */
 #define PPI_WIRE_INLINE_MAX 65536  /* arguments and results up to here travel inside messages */
 #define PPI_WIRE_TEXT_MAX 32768    /* output is cut into records of at most this */
+#define PPI_WIRE_WORKERS_MAX 1024  /* of one rank */
 #define PPI_WIRE_MESSAGE_MAX ((size_t)1 << 20)
 
 /* Every record there is: name, fixed struct. Enum, sizes and names are made from this list. */
@@ -85,7 +86,7 @@ struct ppi_wire_init {
 struct ppi_wire_task {
     uint64_t id, number, timeout_ns, bytes;
     uint32_t function;
-    uint16_t attempt, reserved;
+    uint16_t attempt, avoid; /* avoid: 1 + the slot of the agent's worker on which the last try has failed, 0 = none */
 };
 
 /* server → agent: end this task */

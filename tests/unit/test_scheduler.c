@@ -229,6 +229,127 @@ START_TEST(idle_workers_are_served_before_deeper_queues)
 }
 END_TEST
 
+/* ---- tasks that have failed on an agent */
+
+static uint32_t push_failed(int agent, int priority)
+{
+    uint32_t task = push(priority, 1);
+    struct ppi_task *t = ppi_store_at(&store, task);
+    t->attempts = 1;
+    t->agent = (uint16_t)agent;
+    t->worker = 7;
+    return task;
+}
+
+static int next_is(uint32_t expected, int expected_agent)
+{
+    uint32_t task = PPI_TASK_NONE;
+    int agent = -1;
+    return ppi_scheduler_next(&s, &task, &agent) && task == expected && agent == expected_agent;
+}
+
+START_TEST(failed_task_goes_to_another_agent)
+{
+    begin(3);
+    for (int a = 0; a < 3; a++) ppi_scheduler_set_workers(&s, a, 1);
+    for (int agent = 0; agent < 3; agent++) {
+        uint32_t task = push_failed(agent, 0), got;
+        int to = -1;
+        ck_assert(ppi_scheduler_next(&s, &got, &to) && got == task && to != agent);
+        ppi_scheduler_finished(&s, to, 1000);
+    }
+    end();
+}
+END_TEST
+
+START_TEST(failed_task_waits_while_the_others_are_full_and_those_behind_it_do_not)
+{
+    uint32_t task;
+    int agent;
+    begin(2);
+    ppi_scheduler_set_workers(&s, 1, 1);
+    while (push(0, 0), ppi_scheduler_next(&s, &task, &agent)) {}
+    ppi_scheduler_set_workers(&s, 0, 1);
+    ck_assert(ppi_scheduler_next(&s, &task, &agent) && agent == 0);
+    uint32_t failed = push_failed(0, 3), behind = push(0, 0), urgent = push(5, 0);
+    ck_assert(next_is(urgent, 0));
+    ppi_scheduler_finished(&s, 0, 0);
+    ck_assert(next_is(behind, 0));
+    ck_assert(!ppi_scheduler_next(&s, &task, &agent));
+    ppi_scheduler_finished(&s, 0, 0);
+    ck_assert(!ppi_scheduler_next(&s, &task, &agent) && s.waiting_for_others);
+    ck_assert(!ppi_scheduler_next(&s, &task, &agent));
+    ppi_scheduler_finished(&s, 1, 0);
+    ck_assert(next_is(failed, 1) && !s.waiting_for_others);
+    ck_assert(!ppi_scheduler_next(&s, &task, &agent) && s.ready == 0);
+    end();
+}
+END_TEST
+
+START_TEST(failed_task_stays_where_there_is_no_other_agent)
+{
+    begin(2);
+    ppi_scheduler_set_workers(&s, 0, 1);
+    uint32_t task = push_failed(0, 0);
+    ck_assert(next_is(task, 0));
+    ppi_scheduler_finished(&s, 0, 0);
+    ppi_scheduler_set_workers(&s, 1, 1);
+    task = push_failed(0, 0);
+    ppi_scheduler_set_workers(&s, 1, 0); /* the other goes meanwhile */
+    ck_assert(next_is(task, 0));
+    end();
+}
+END_TEST
+
+START_TEST(failed_task_stays_with_an_agent_of_several_workers_unless_another_is_idle)
+{
+    uint32_t task;
+    int agent;
+    begin(2);
+    ppi_scheduler_set_workers(&s, 1, 1);
+    push(0, 0), push(0, 0);
+    while (ppi_scheduler_next(&s, &task, &agent)) {}
+    ppi_scheduler_set_workers(&s, 0, 2);
+    uint32_t failed = push_failed(0, 0);
+    ck_assert(next_is(failed, 0));
+    ppi_scheduler_finished(&s, 1, 0);
+    ppi_scheduler_finished(&s, 1, 0);
+    failed = push_failed(0, 0);
+    ck_assert(next_is(failed, 1));
+    end();
+}
+END_TEST
+
+START_TEST(failed_task_that_is_cancelled_in_the_middle_of_the_queue_is_passed_over)
+{
+    uint32_t task, failed[6], last;
+    int agent;
+    begin(2);
+    ppi_scheduler_set_workers(&s, 1, 1);
+    push(0, 0), push(0, 0);
+    while (ppi_scheduler_next(&s, &task, &agent)) {}
+    for (int i = 0; i < 6; i++) failed[i] = push_failed(0, 0);
+    last = push(0, 0);
+    ppi_scheduler_set_workers(&s, 0, 1);
+    ck_assert(next_is(last, 0));
+    for (int i = 0; i < 6; i += 2) {
+        ppi_scheduler_forget(&s);
+        ppi_task_apply(ppi_store_at(&store, failed[i]), PPI_EVENT_CANCEL);
+    }
+    last = push(0, 0); /* behind them all */
+    ck_assert(next_is(last, 0));
+    for (int i = 5; i > 0; i -= 2) {
+        ppi_scheduler_finished(&s, 1, 0);
+        ck_assert(next_is(failed[i], 1));
+    }
+    ck_assert_uint_eq(s.ready, 0);
+    last = push(0, 0);
+    ppi_scheduler_finished(&s, 0, 0);
+    ck_assert(next_is(last, 0));
+    end();
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("scheduler");
@@ -252,6 +373,11 @@ int main(void)
     tcase_set_timeout(c, 30);
     tcase_add_test(c, near_the_end_nobody_hoards);
     tcase_add_test(c, idle_workers_are_served_before_deeper_queues);
+    tcase_add_test(c, failed_task_goes_to_another_agent);
+    tcase_add_test(c, failed_task_waits_while_the_others_are_full_and_those_behind_it_do_not);
+    tcase_add_test(c, failed_task_stays_where_there_is_no_other_agent);
+    tcase_add_test(c, failed_task_stays_with_an_agent_of_several_workers_unless_another_is_idle);
+    tcase_add_test(c, failed_task_that_is_cancelled_in_the_middle_of_the_queue_is_passed_over);
     suite_add_tcase(suite, c);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

@@ -68,6 +68,7 @@ static inline union fixed sample(struct random *r, enum ppi_wire_kind kind, size
         f.TASK.timeout_ns = random_next(r);
         f.TASK.function = (uint32_t)random_next(r);
         f.TASK.attempt = (uint16_t)random_next(r);
+        f.TASK.avoid = (uint16_t)random_below(r, PPI_WIRE_WORKERS_MAX + 1);
         f.TASK.bytes = n;
         break;
     case PPI_WIRE_RESULT:
