@@ -101,6 +101,7 @@ static int is_fit(const char *message, size_t bytes)
         if (r.kind == PPI_WIRE_STOP || r.kind == PPI_WIRE_INIT) return 0;
         if (r.kind == PPI_WIRE_FUNCTION && (r.as.FUNCTION.index == PROPER || r.bytes > 0)) return 0;
         if (r.kind == PPI_WIRE_FUNCTION && memcmp(r.as.FUNCTION.build_id, proper.build_id, 4) == 0) return 0;
+        if (r.kind == PPI_WIRE_TASK && r.as.TASK.id >> 63) return 0; /* those are the proper ones', which the fuzzer can learn */
         if (r.kind == PPI_WIRE_TASK && r.flags & PPI_WIRE_STREAMED && r.as.TASK.bytes > STREAM_MOST) return 0;
     }
     return 1;
