@@ -1,4 +1,5 @@
 #include "agent/serve.h"
+#include "agent/share.h"
 
 #include "base/clock.h"
 #include "base/futex.h"
@@ -28,6 +29,7 @@ struct serving {
     struct ppi_pool *pool;
     const struct ppi_topology *topology;
     struct ppi_agent agent;
+    struct ppi_shared_store shared;
     int welcomed, open, stopping, status, at_once;
     int idle; /* there was a moment without a job since the last one */
     struct ppi_doorbell *server_bell;
@@ -238,11 +240,12 @@ static void on_welcome(struct serving *s, const struct ppi_wire_welcome *w)
                                       .bind = w->bind,
                                       .topology = s->topology};
     struct ppi_agent_events events = {on_finished, on_output, s};
+    ppi_agent_join_holder(&s->shared, s->pool, w);
     int status = ppi_agent_open(&s->agent, s->workspace, s->pool, &config, &events);
     s->welcomed = 1;
     s->open = status == PP_OK;
     const char *why = s->open ? "" : pp_last_error();
-    struct ppi_wire_ready ready = {status, s->open ? ppi_agent_takers(&s->agent) : 0};
+    struct ppi_wire_ready ready = {status, s->open ? ppi_agent_takers(&s->agent) : 0, s->shared.is_holder, 0};
     post(s, PPI_WIRE_READY, 0, &ready, why, strlen(why));
 }
 
@@ -278,6 +281,9 @@ static void on_message(struct serving *s, const char *message, size_t bytes)
         case PPI_WIRE_TASK:
             if (s->open) on_task(s, &record);
             break;
+        case PPI_WIRE_SHARE: ppi_agent_on_share(&s->shared, s->transport, &record); break;
+        case PPI_WIRE_UNSHARE: ppi_agent_on_unshare(&s->shared, &record.as.UNSHARE); break;
+        case PPI_WIRE_DROP: ppi_agent_on_drop(&s->shared, &record.as.DROP); break;
         case PPI_WIRE_CANCEL:
             if (s->open) ppi_agent_cancel(&s->agent, record.as.CANCEL.id, record.as.CANCEL.attempt);
             break;
@@ -306,6 +312,11 @@ static int receive_all(struct serving *s)
     return moved;
 }
 
+static int receive_meanwhile(void *ctx)
+{
+    return receive_all(ctx);
+}
+
 /* Where this rank is its own worker: runs a job. Nothing is sent or received meanwhile, so what is ready leaves first,
  * unless jobs are so short that it can wait for company. */
 static int work(struct serving *s)
@@ -330,7 +341,7 @@ static int work(struct serving *s)
 
 static int step(struct serving *s)
 {
-    int moved = receive_all(s);
+    int moved = receive_all(s) + ppi_agent_remove_dropped(&s->shared);
     if (s->open) {
         _Atomic uint32_t *wake[PPI_WORKERS_MAX];
         moved += ppi_agent_poll(&s->agent, ppi_now_ns());
@@ -361,7 +372,8 @@ static void say_hello(struct serving *s)
                                .allowed_cores = s->topology->allowed_cores,
                                .limit = s->topology->limit,
                                .quota = (int32_t)s->topology->quota,
-                               .is_worker = ppi_pool_is_rank(s->pool)};
+                               .is_worker = ppi_pool_is_rank(s->pool),
+                               .shared_fd = s->workspace->shared.fd};
     gethostname(h.host, sizeof h.host - 1);
     memcpy(h.allowed, &s->topology->allowed, sizeof h.allowed);
     memcpy(h.online, &s->topology->online, sizeof h.online);
@@ -398,6 +410,8 @@ int ppi_agent_serve(struct ppi_transport *transport, struct ppi_workspace *works
 {
     struct serving s = {.transport = transport, .workspace = workspace, .pool = pool, .topology = topology};
     s.loans_end = &s.loans;
+    ppi_shared_init(&s.shared, workspace);
+    if (ppi_pool_is_rank(pool)) ppi_pool_set_meanwhile(pool, receive_meanwhile, &s);
     say_hello(&s);
     uint64_t spin_until = 0, nap = 0;
     while (!s.stopping) {
@@ -422,6 +436,7 @@ int ppi_agent_serve(struct ppi_transport *transport, struct ppi_workspace *works
     post(&s, PPI_WIRE_BYE, 0, &(struct ppi_wire_bye){0, 0}, NULL, 0);
     flush(&s);
     settle(transport, 5);
+    ppi_shared_fini(&s.shared);
     ppi_bell_close(s.server_bell);
     free(s.out.message);
     return s.status;

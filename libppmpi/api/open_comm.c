@@ -75,7 +75,7 @@ static int make_workers(struct ppi_server_setup *setup, int in_rank)
         setup->pool = prepared.pool;
         setup->signal_was_free = prepared.signal_was_free;
         ppi_workspace_renew(&prepared.workspace, &setup->workspace);
-        return PP_OK;
+        return ppi_pool_map_shared(prepared.pool, setup->workspace.shared.fd); /* a farm before may have had it map another */
     }
     int status = ppi_topology_load(&setup->topology);
     if (status != PP_OK) return status;

@@ -1,5 +1,6 @@
 /* What a rank shares with its workers: made before the fork server is forked, so that every worker inherits it.
- * Requests, functions and arguments are the rank's to write, read-only in workers; the doorbell is everybody's. */
+ * Requests, functions, arguments and shared data are the rank's to write, read-only in workers; the doorbell is
+ * everybody's. */
 #ifndef PPI_CHANNEL_WORKSPACE_H
 #define PPI_CHANNEL_WORKSPACE_H
 
@@ -11,6 +12,8 @@
 #define PPI_WORKERS_MAX 1024    /* worker slots of one rank */
 #define PPI_FUNCTIONS_MAX 4096  /* different functions of one program */
 #define PPI_FUNCTION_BYTES 1152 /* of one entry of the table: a struct ppi_function_ref */
+#define PPI_SHARED_MAX (1u << 20) /* objects of pp_share that there can be at once */
+#define PPI_SHARED_NOTE_BYTES 16  /* of what a rank notes of each: a struct ppi_shared_note */
 
 /* What the rank tells all its workers. */
 struct ppi_board {
@@ -21,9 +24,11 @@ struct ppi_board {
 
 struct ppi_workspace {
     struct ppi_segment bell_segment, segment;
+    struct ppi_segment shared;      /* what pp_share has given to the node, see share/; of another rank, where that holds it */
     struct ppi_doorbell *bell;
     struct ppi_board *board;
     char *functions;                /* PPI_FUNCTIONS_MAX entries */
+    char *shared_notes;             /* PPI_SHARED_MAX entries: what this rank knows of the shared data */
     struct ppi_requests *requests;  /* PPI_WORKERS_MAX */
     struct ppi_arena arena;         /* of arguments and of other data for workers */
     int kept; /* for the next farm: destroying it gives its memory back, and the mappings stay */

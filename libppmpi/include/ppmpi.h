@@ -21,15 +21,15 @@
  * Memory.  A task sees the memory of the process as it was when pp_server_open was called, private to the
  *     worker that runs it; under a launcher, the memory of the rank that the worker belongs to. Later changes to
  *     global variables do not travel, and neither does what a pointer points to. What a task needs comes in its
- *     arguments. What it changes stays in its worker.
+ *     arguments, or by pp_share. What it changes stays in its worker.
  * Status.  Functions that return int return PP_OK (0), a positive status when nothing is wrong but there is
  *     nothing (more) to get, or a negative PP_ERR_ code; those whose comment says that they return a number return
  *     that or a negative code. Functions that return a handle return NULL or the null future on error. After an
  *     error pp_last_error() says what was wrong with which value, and every output argument is as it was before.
  * Threads.  Every function may be called from any thread of the program, at any time between the return of
  *     pp_server_open and the call of pp_server_close, unless its comment says otherwise. Inside a task only the
- *     pp_task_ functions and those of the section Status do anything; the others give PP_ERR_STATE, and so they do
- *     in a child that the program has forked.
+ *     pp_task_ functions, pp_shared_data and those of the section Status do anything; the others give PP_ERR_STATE,
+ *     and so they do in a child that the program has forked.
  * Blocking.  Only what says "Blocks" waits for other processes. seconds < 0 means for ever, 0 means not at all.
  * Sizes are in bytes and times in seconds unless a name says otherwise.
  */
@@ -111,6 +111,11 @@ typedef struct pp_task pp_task;     /* inside a task: the task itself */
 typedef struct {
     uint64_t id;
 } pp_future;
+
+/* Data that was given to every node by pp_share. A value: copy it, store it, put it into arguments. {0} is null. */
+typedef struct {
+    uint64_t id;
+} pp_shared;
 
 /* The body of a task. Any such function can be submitted, static ones too, without registration. */
 typedef void (*pp_function)(pp_task *task);
@@ -330,6 +335,28 @@ PP_API int pp_map(pp_server *server, pp_function fn, const void *items, size_t i
 
 /* Fills in what is known now; never waits. */
 PP_API int pp_info(pp_future f, pp_task_info *info);
+
+/* ---- Data that every task needs ------------------------------------------------------------------------ */
+
+/* Gives a copy of the data to all tasks that are submitted from now on: sent once to every node, into memory that all
+ * workers there share. The copy is made before it returns, the sending goes on behind it. *out may be part of any
+ * argument. data may be NULL when bytes is 0. There is no limit but memory; 1048576 pieces can be shared at once.
+ * Ownership: pp_unshare gives it up, and so does pp_server_close.
+ * Errors: PP_ERR_ARG, PP_ERR_NOMEM, PP_ERR_LIMIT, PP_ERR_STATE (inside a task). */
+PP_API int pp_share(pp_server *server, const void *data, size_t bytes, pp_shared *out);
+
+/* Inside a task: the data, in place, read-only, 64-byte aligned, valid during the task, and how many bytes it has (bytes may
+ * be NULL). A task that writes to it crashes. With 0 bytes: a non-NULL pointer. Blocks until the data has arrived on the node.
+ * Threads: also for threads that the task has started. Outside of a task: the same for rank 0's program, valid until
+ * pp_unshare; it must not be written to.
+ * Returns NULL on failure: PP_ERR_HANDLE when it was unshared before the task was submitted, is null or of another server;
+ * PP_ERR_NOMEM when the node of the worker had no memory for it. */
+PP_API const void *pp_shared_data(pp_shared shared, size_t *bytes);
+
+/* Gives the data up: tasks that were submitted before still have it, later ones do not. When those before have finished, its
+ * memory goes back to the system on every node. Does not wait for that.
+ * Errors: PP_ERR_ARG, PP_ERR_HANDLE (null, unshared already, of another server), PP_ERR_STATE (inside a task). */
+PP_API int pp_unshare(pp_server *server, pp_shared shared);
 
 /* ---- Inside a task ------------------------------------------------------------------------------------- */
 

@@ -143,6 +143,7 @@ void ppi_server_count(struct pp_server *s, uint32_t index)
 {
     struct ppi_task *t = ppi_store_at(&s->store, index);
     s->unfinished--;
+    if (s->shares.barriers) ppi_shares_task_finished(s, t->number);
     if (t->status == PP_OK)
         s->done++;
     else if (t->status == PP_ERR_CANCELLED)

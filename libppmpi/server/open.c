@@ -45,6 +45,7 @@ static void release(struct pp_server *s)
     ppi_scheduler_fini(&s->scheduler);
     for (uint32_t i = 0; i < s->store.used; i++) ppi_callbacks_drop(ppi_store_at(&s->store, i));
     ppi_groups_fini(&s->groups);
+    ppi_shares_fini(s);
     ppi_store_fini(&s->store);
     ppi_workspace_destroy(&s->workspace);
     pthread_cond_destroy(&s->changed);
@@ -60,6 +61,10 @@ static void describe_this_rank(struct pp_server *s, int is_worker)
     r->allowed_cores = s->topology.allowed_cores;
     r->limit = s->topology.limit;
     r->quota = (int)s->topology.quota;
+    r->pid = getpid();
+    r->shared_fd = s->workspace.shared.fd;
+    r->nonce = ppi_bell_nonce(&s->workspace);
+    r->is_holder = 1;
     r->allowed = s->topology.allowed;
     r->online = s->topology.online;
     r->is_worker = is_worker;
@@ -106,6 +111,7 @@ int ppi_server_create(struct pp_server **out, const struct ppi_server_setup *set
     s->streams_end = &s->streams;
     s->full_end = &s->full;
     ppi_store_init(&s->store);
+    ppi_shares_init(s);
     /* The driver polls the agent while it waits for the ranks' first words, before there is one. */
     s->agent.workspace = &s->workspace;
     s->agent.config.topology = &s->topology;
@@ -173,6 +179,7 @@ void ppi_server_destroy(struct pp_server *s)
 {
     pthread_mutex_lock(&s->lock);
     ppi_server_wait_all_tasks(s);
+    ppi_shares_settle(s);
     pthread_mutex_unlock(&s->lock);
     ppi_callbacks_stop(s);
     ppi_background_stop(s);

@@ -61,7 +61,9 @@ static void stream_sent(void *ctx)
     struct pp_server *s = stream->server;
     uint32_t index;
     pthread_mutex_lock(&s->lock);
-    if (stream->orphaned) {
+    if (stream->is_shared) {
+        ppi_shares_sent(s, stream->id);
+    } else if (stream->orphaned) {
         ppi_arena_free(&s->workspace.arena, stream->offset, stream->bytes);
     } else {
         struct ppi_task *t = ppi_store_find(&s->store, stream->id, &index);
@@ -88,8 +90,8 @@ static struct received *exchange(struct pp_server *s, struct ppi_full_message *f
     }
     while (streams) {
         struct ppi_outgoing_stream *next = streams->next;
-        t->ops->stream(t, streams->peer, 1, s->workspace.segment.base + streams->offset, streams->bytes, stream_sent,
-                       streams);
+        char *base = streams->is_shared ? s->workspace.shared.base : s->workspace.segment.base;
+        t->ops->stream(t, streams->peer, 1, base + streams->offset, streams->bytes, stream_sent, streams);
         streams = next;
     }
     t->ops->progress(t);
@@ -142,7 +144,7 @@ int ppi_server_step(struct pp_server *s, enum ppi_step may)
     struct ppi_transport *transport = may & PPI_STEP_MPI ? s->transport : NULL;
     int works = may & PPI_STEP_TASKS && s->ranks[0].is_worker;
     uint64_t now = s->now_ns = ppi_now_ns();
-    int moved = ppi_agent_poll(&s->agent, now);
+    int moved = ppi_agent_poll(&s->agent, now) + ppi_shares_remove_dropped(s);
     /* Workers that pp_set_ncpus wants again come when those in their place have gone; ones that fail to start go. */
     if (s->agent.alive != s->scheduler.agents[0].workers && s->agent.alive && !s->agent.hopeless)
         ppi_scheduler_set_workers(&s->scheduler, 0, s->agent.alive);
@@ -203,7 +205,7 @@ static uint64_t patience(struct pp_server *s, uint64_t now_ns, uint64_t *nap_ns)
 {
     uint64_t most = ppi_agent_patience_ns(&s->agent, now_ns);
     if (!s->transport || !may_drive(s)) return most;
-    uint64_t limit = s->unfinished ? NAP_MOST_NS : NAP_IDLE_NS;
+    uint64_t limit = s->unfinished || s->shares.sending ? NAP_MOST_NS : NAP_IDLE_NS;
     if (s->unringable == 0) limit = NAP_IDLE_NS;
     *nap_ns = *nap_ns ? 2 * *nap_ns : NAP_FIRST_NS;
     if (s->unringable == 0 && *nap_ns < NAP_MOST_NS) *nap_ns = NAP_MOST_NS;
@@ -237,18 +239,25 @@ static int may_spin(const struct pp_server *s)
     return s->agent.busy < s->topology.limit;
 }
 
+/* Something is to be done, whether the program calls or not. */
+static int has_work(const struct pp_server *s)
+{
+    return s->unfinished || s->outbox_count || s->shares.sending || s->shares.store.gone;
+}
+
 void ppi_background_heed(struct pp_server *s)
 {
     if (s->driving || !s->background_deep) return;
     ppi_doorbell_listen(s->workspace.bell, PPI_LISTENER_BACKGROUND);
-    if (ppi_agent_has_news(&s->agent) || s->outbox_count) ppi_doorbell_ring(s->workspace.bell);
+    if (ppi_agent_has_news(&s->agent) || s->outbox_count || s->shares.sending || s->shares.store.gone)
+        ppi_doorbell_ring(s->workspace.bell);
 }
 
 static void leave_driving(struct pp_server *s)
 {
     s->driving = 0;
     if (s->waiting) pthread_cond_broadcast(&s->changed);
-    if (s->unfinished && (!s->waiting || s->callers_only)) ppi_background_heed(s);
+    if (has_work(s) && (!s->waiting || s->callers_only)) ppi_background_heed(s);
 }
 
 static void wait_changed(struct pp_server *s, uint64_t deadline_ns)
@@ -347,9 +356,9 @@ static void *background(void *arg)
     pthread_mutex_lock(&s->lock);
     while (!s->closing) {
         uint64_t sleep_ns = BACKGROUND_NAP_NS;
-        if (!s->driving && s->unfinished) sleep_ns = background_drive(s, &nap);
+        if (!s->driving && has_work(s)) sleep_ns = background_drive(s, &nap);
         uint32_t ticket = atomic_load(&bell->rings[PPI_LISTENER_BACKGROUND]);
-        if (!s->driving && s->unfinished) {
+        if (!s->driving && has_work(s)) {
             ppi_doorbell_listen(bell, PPI_LISTENER_BACKGROUND);
             if (ppi_agent_has_news(&s->agent) || (s->outbox_count && !s->callers_only)) sleep_ns = 0;
         }

@@ -103,6 +103,9 @@ static void hello(struct pp_server *s, int rank, const struct ppi_wire_hello *h)
     r->limit = h->limit;
     r->quota = h->quota;
     r->is_worker = h->is_worker;
+    r->pid = (long)h->pid;
+    r->shared_fd = h->shared_fd;
+    r->nonce = h->bell_nonce;
     memcpy(&r->allowed, h->allowed, sizeof r->allowed);
     memcpy(&r->online, h->online, sizeof r->online);
     if (strcmp(r->host, s->ranks[0].host) == 0) r->bell = ppi_bell_open((long)h->pid, h->bell_fd, h->bell_nonce);
@@ -126,6 +129,7 @@ void ppi_ranks_message(struct pp_server *s, int rank, const char *message, size_
         case PPI_WIRE_READY:
             if (r->ready) break;
             r->ready = 1;
+            r->is_holder = record.as.READY.is_holder;
             if (record.as.READY.workers < r->workers) r->workers = record.as.READY.workers; /* it was asked for no more */
             if (record.as.READY.status != PP_OK)
                 ppi_error(record.as.READY.status, "rank %d on %s: %.*s", rank, r->host, (int)record.bytes,
@@ -266,6 +270,12 @@ int ppi_ranks_handshake(struct pp_server *s)
                                      .restart = s->options.restart,
                                      .log_level = s->options.log_level,
                                      .bind = 1};
+        if (r->node != i) {
+            const struct ppi_rank *holder = &s->ranks[r->node];
+            w.holder_pid = holder->pid;
+            w.holder_nonce = holder->nonce;
+            w.holder_fd = holder->shared_fd;
+        }
         if (s->options.initializer) ppi_server_send_initializer(s, i);
         ppi_ranks_post(s, i, PPI_WIRE_WELCOME, 0, &w, NULL, 0);
     }

@@ -14,6 +14,7 @@
 #include "function/function.h"
 #include "scheduler/scheduler.h"
 #include "server/groups.h"
+#include "server/shares.h"
 #include "task/task.h"
 #include "transport/transport.h"
 #include "wire/wire.h"
@@ -30,6 +31,9 @@ struct ppi_rank { /* what the server knows of a rank, rank 0 included */
     int alone; /* shares its cores with no other rank */
     int is_worker; /* runs tasks itself, one at a time, without processes */
     struct ppi_cpus allowed, online;
+    long pid;
+    int shared_fd, is_holder; /* of shared data, see share/: it is sent to holders */
+    uint64_t nonce;
     uint64_t jobs, job_time_ns, last_result_ns;
     /* ranks other than 0: */
     int said_hello, ready, said_bye, recalling;
@@ -39,10 +43,11 @@ struct ppi_rank { /* what the server knows of a rank, rank 0 included */
     uint32_t *functions_sent; /* bit per function */
 };
 
-struct ppi_outgoing_stream { /* arguments that are too large for a message */
+struct ppi_outgoing_stream { /* arguments, or shared data, too large for a message */
     struct pp_server *server;
     int peer;
-    uint64_t id; /* of the task */
+    int is_shared;
+    uint64_t id; /* of the task, or of the data */
     uint64_t offset, bytes;
     int orphaned; /* the task has finished without them: free the block when they are sent */
     struct ppi_outgoing_stream *next;
@@ -81,6 +86,7 @@ struct pp_server {
     struct ppi_scheduler scheduler;
     struct ppi_function_table *functions;
 
+    struct ppi_shares shares;
     struct ppi_groups groups;
     struct ppi_callback_thread *callbacks; /* NULL until a callback is given */
     size_t with_callbacks; /* tasks that have not finished and have callbacks */

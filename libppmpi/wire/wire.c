@@ -92,7 +92,8 @@ static int status_is_known(int status)
 static int sane(const struct ppi_wire_record *r)
 {
     int streamed = (r->flags & PPI_WIRE_STREAMED) != 0;
-    if (streamed && (r->bytes != 0 || (r->kind != PPI_WIRE_TASK && r->kind != PPI_WIRE_RESULT))) return 0;
+    if (streamed && (r->bytes != 0 || (r->kind != PPI_WIRE_TASK && r->kind != PPI_WIRE_RESULT && r->kind != PPI_WIRE_SHARE)))
+        return 0;
     switch (r->kind) {
     case PPI_WIRE_HELLO:
         return text_ends(r->as.HELLO.host, sizeof r->as.HELLO.host) && r->as.HELLO.limit >= 1 &&
@@ -100,7 +101,8 @@ static int sane(const struct ppi_wire_record *r)
                r->as.HELLO.quota >= 0 && (r->as.HELLO.is_worker == 0 || r->as.HELLO.is_worker == 1);
     case PPI_WIRE_WELCOME:
         return r->as.WELCOME.workers >= 1 && r->as.WELCOME.first_number >= 0 && r->as.WELCOME.cores_per_worker >= 1;
-    case PPI_WIRE_READY: return status_is_known(r->as.READY.status) && r->as.READY.workers >= 0;
+    case PPI_WIRE_READY: return status_is_known(r->as.READY.status) && r->as.READY.workers >= 0 &&
+                                 (r->as.READY.is_holder == 0 || r->as.READY.is_holder == 1);
     case PPI_WIRE_FUNCTION:
         return r->as.FUNCTION.build_id_bytes >= 1 &&
                r->as.FUNCTION.build_id_bytes <= (int)sizeof r->as.FUNCTION.build_id && r->bytes < 1024;
@@ -108,6 +110,12 @@ static int sane(const struct ppi_wire_record *r)
     case PPI_WIRE_TASK:
         return (streamed ? r->as.TASK.bytes > PPI_WIRE_INLINE_MAX : r->as.TASK.bytes == r->bytes) &&
                r->as.TASK.avoid <= PPI_WIRE_WORKERS_MAX;
+    case PPI_WIRE_SHARE:
+        if (r->as.SHARE.id == 0 || r->as.SHARE.elsewhere > 1) return 0;
+        if (r->as.SHARE.elsewhere) return !streamed && r->bytes == 0;
+        return streamed ? r->as.SHARE.bytes > PPI_WIRE_INLINE_MAX : r->as.SHARE.bytes == r->bytes;
+    case PPI_WIRE_UNSHARE: return r->as.UNSHARE.id != 0;
+    case PPI_WIRE_DROP: return r->as.DROP.id != 0;
     case PPI_WIRE_RESULT:
         return (streamed ? r->as.RESULT.bytes > PPI_WIRE_INLINE_MAX : r->as.RESULT.bytes == r->bytes) && status_is_known(r->as.RESULT.status);
     case PPI_WIRE_STARTED: return r->as.STARTED.worker >= 0;

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PPI_WIRE_MAGIC 0x314d5050u /* "PPM1": the last character is the protocol's version */
+#define PPI_WIRE_MAGIC 0x324d5050u /* "PPM2": the last character is the protocol's version */
 #define PPI_WIRE_INLINE_MAX 65536  /* arguments and results up to here travel inside messages */
 #define PPI_WIRE_TEXT_MAX 32768    /* output is cut into records of at most this */
 #define PPI_WIRE_WORKERS_MAX 1024  /* of one rank */
@@ -23,6 +23,9 @@
     X(FUNCTION, ppi_wire_function) \
     X(INIT, ppi_wire_init)         \
     X(TASK, ppi_wire_task)         \
+    X(SHARE, ppi_wire_share)       \
+    X(UNSHARE, ppi_wire_unshare)   \
+    X(DROP, ppi_wire_drop)         \
     X(CANCEL, ppi_wire_cancel)     \
     X(RECALL, ppi_wire_recall)     \
     X(RETURNED, ppi_wire_returned) \
@@ -52,6 +55,8 @@ struct ppi_wire_hello {
     int32_t quota;        /* CPUs that cgroups grant to all of the node's ranks together, rounded down; 0 = no limit */
     int32_t allowed_cores; /* cores behind `allowed` */
     int32_t is_worker;     /* 1: the rank itself runs the tasks, one at a time */
+    int32_t shared_fd;     /* of the memory for shared data, which begins with bell_nonce */
+    int32_t reserved;
     uint64_t allowed[64], online[64]; /* processing units; see topology/ */
 };
 
@@ -60,12 +65,16 @@ struct ppi_wire_welcome {
     int64_t server_pid;
     uint64_t bell_nonce;
     int32_t bell_fd, same_node;
+    int64_t holder_pid; /* of the rank that holds the node's shared data, 0 = that is you; as in its HELLO: */
+    uint64_t holder_nonce;
+    int32_t holder_fd, reserved;
     int32_t workers, first_number, cores_per_worker, restart, log_level, bind;
 };
 
 /* agent → server: the workers run, or why not (bytes: the text) */
 struct ppi_wire_ready {
     int32_t status, workers;
+    int32_t is_holder, reserved; /* of shared data: it must be sent to this rank */
 };
 
 /* server → agent: what function number `index` is (bytes: the module's path) */
@@ -87,6 +96,22 @@ struct ppi_wire_task {
     uint64_t id, number, timeout_ns, bytes;
     uint32_t function;
     uint16_t attempt, avoid; /* avoid: 1 + the slot of the agent's worker on which the last try has failed, 0 = none */
+};
+
+/* server → agent: data for the tasks that follow (bytes: the data, unless another rank of the node has it) */
+struct ppi_wire_share {
+    uint64_t id, bytes;
+    uint32_t elsewhere, reserved;
+};
+
+/* server → agent: … but only for those numbered up to `until` */
+struct ppi_wire_unshare {
+    uint64_t id, until;
+};
+
+/* server → agent that has the data: those have finished */
+struct ppi_wire_drop {
+    uint64_t id;
 };
 
 /* server → agent: end this task */

@@ -4,6 +4,7 @@
 #include "base/status.h"
 #include "launch/launch.h"
 #include "output/collect.h"
+#include "share/share.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -164,6 +165,14 @@ static int serve_request(struct ppi_workspace *workspace, int socket)
         return 1;
     }
     struct cmsghdr *c = CMSG_FIRSTHDR(&message);
+    if (request.kind == PPI_FORK_MAP_SHARED) {
+        int fd = -1;
+        if (c && c->cmsg_len == CMSG_LEN(sizeof fd)) memcpy(&fd, CMSG_DATA(c), sizeof fd);
+        /* Better no workers, which is told, than workers that wait for ever for data. */
+        if (fd < 0 || !ppi_shared_map(workspace, fd)) return 0;
+        close(fd);
+        return 1;
+    }
     if (!c || c->cmsg_len != CMSG_LEN(PPI_FORK_FDS * sizeof(int))) {
         struct ppi_pool_report report = {.event = PPI_POOL_FAILED, .slot = slot, .error = EMFILE};
         send_report(workspace, socket, &report);

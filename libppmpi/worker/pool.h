@@ -39,6 +39,10 @@ struct ppi_pool;
 /* PROCESSES: must be called while the process has one thread and no MPI. */
 int ppi_pool_open(struct ppi_pool **out, enum ppi_pool_kind kind, struct ppi_workspace *workspace);
 
+/* Before the first start: workers are to have the segment of shared data behind that descriptor, which stays the caller's.
+ * See share/. */
+int ppi_pool_map_shared(struct ppi_pool *pool, int fd);
+
 /* Asks for a worker; the report follows, announced by the doorbell's count of deaths. The descriptors stay the caller's. */
 int ppi_pool_start(struct ppi_pool *pool, const struct ppi_worker_start *start);
 
@@ -52,6 +56,10 @@ int ppi_pool_next(struct ppi_pool *pool, struct ppi_pool_report *report);
 /* True when the rank itself is the worker: whoever drives its agent runs the jobs, by ppi_pool_work. */
 int ppi_pool_is_rank(const struct ppi_pool *pool);
 
+/* While a task of such a rank waits for something that comes by message, meanwhile(ctx) is called. It returns 0 when nothing
+ * has come. To be set before the first start. */
+void ppi_pool_set_meanwhile(struct ppi_pool *pool, int (*meanwhile)(void *ctx), void *ctx);
+
 /* Runs the next job of such a rank in the calling thread; 0 when there is none. */
 int ppi_pool_work(struct ppi_pool *pool);
 
@@ -63,6 +71,7 @@ void ppi_pool_close(struct ppi_pool *pool);
 
 struct ppi_pool_kind_ops {
     int (*open)(struct ppi_pool *pool);
+    int (*map_shared)(struct ppi_pool *pool, int fd); /* NULL: workers have what the rank has */
     int (*start)(struct ppi_pool *pool, const struct ppi_worker_start *start);
     void (*kill)(struct ppi_pool *pool, int slot, uint32_t serial);
     int (*next)(struct ppi_pool *pool, struct ppi_pool_report *report);

@@ -15,6 +15,37 @@ static int process_open(struct ppi_pool *pool)
     return ppi_forkserver_create(pool->workspace, &pool->socket, &pool->stub);
 }
 
+/* Sends a request with descriptors beside it. */
+static int send_with(struct ppi_pool *pool, const struct ppi_fork_request *request, const int *fds, size_t count)
+{
+    union {
+        char bytes[CMSG_SPACE(PPI_FORK_FDS * sizeof(int))];
+        struct cmsghdr align;
+    } control;
+    memset(&control, 0, sizeof control);
+    struct iovec io = {(void *)request, sizeof *request};
+    struct msghdr message = {.msg_iov = &io, .msg_iovlen = 1, .msg_control = &control,
+                             .msg_controllen = CMSG_SPACE(count * sizeof *fds)};
+    struct cmsghdr *c = CMSG_FIRSTHDR(&message);
+    c->cmsg_level = SOL_SOCKET;
+    c->cmsg_type = SCM_RIGHTS;
+    c->cmsg_len = CMSG_LEN(count * sizeof *fds);
+    memcpy(CMSG_DATA(c), fds, count * sizeof *fds);
+    while (sendmsg(pool->socket, &message, MSG_NOSIGNAL) < 0)
+        if (errno != EINTR)
+            return ppi_error_errno(PP_ERR_SYSTEM, errno, "cannot reach the fork server%s",
+                                   errno == EPIPE ? ", which could not be forked (see ulimit -u) or has died" : "");
+    return PP_OK;
+}
+
+static int process_map_shared(struct ppi_pool *pool, int fd)
+{
+    struct ppi_fork_request request;
+    memset(&request, 0, sizeof request);
+    request.kind = PPI_FORK_MAP_SHARED;
+    return send_with(pool, &request, &fd, 1);
+}
+
 static int process_start(struct ppi_pool *pool, const struct ppi_worker_start *start)
 {
     struct ppi_fork_request request;
@@ -23,23 +54,7 @@ static int process_start(struct ppi_pool *pool, const struct ppi_worker_start *s
     request.start = *start;
     int fds[PPI_FORK_FDS] = {start->segment.fd, start->write_fd[0], start->write_fd[1], start->read_fd[0],
                              start->read_fd[1]};
-    union {
-        char bytes[CMSG_SPACE(sizeof fds)];
-        struct cmsghdr align;
-    } control;
-    memset(&control, 0, sizeof control);
-    struct iovec io = {&request, sizeof request};
-    struct msghdr message = {.msg_iov = &io, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
-    struct cmsghdr *c = CMSG_FIRSTHDR(&message);
-    c->cmsg_level = SOL_SOCKET;
-    c->cmsg_type = SCM_RIGHTS;
-    c->cmsg_len = CMSG_LEN(sizeof fds);
-    memcpy(CMSG_DATA(c), fds, sizeof fds);
-    while (sendmsg(pool->socket, &message, MSG_NOSIGNAL) < 0)
-        if (errno != EINTR)
-            return ppi_error_errno(PP_ERR_SYSTEM, errno, "cannot reach the fork server%s",
-                                   errno == EPIPE ? ", which could not be forked (see ulimit -u) or has died" : "");
-    return PP_OK;
+    return send_with(pool, &request, fds, PPI_FORK_FDS);
 }
 
 static void process_kill(struct ppi_pool *pool, int slot, uint32_t serial)
@@ -75,5 +90,9 @@ static void process_close(struct ppi_pool *pool)
     while (waitpid((pid_t)pool->stub, NULL, __WALL) < 0 && errno == EINTR) {}
 }
 
-const struct ppi_pool_kind_ops ppi_pool_processes = {
-    .open = process_open, .start = process_start, .kill = process_kill, .next = process_next, .close = process_close};
+const struct ppi_pool_kind_ops ppi_pool_processes = {.open = process_open,
+                                                     .map_shared = process_map_shared,
+                                                     .start = process_start,
+                                                     .kill = process_kill,
+                                                     .next = process_next,
+                                                     .close = process_close};

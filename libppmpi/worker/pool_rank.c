@@ -16,6 +16,8 @@
 struct ppi_pool_rank {
     struct ppi_worker worker;
     int started, initialized;
+    int (*meanwhile)(void *ctx);
+    void *meanwhile_ctx;
     struct ppi_pool_report reports[REPORTS];
     int count;
 };
@@ -36,6 +38,12 @@ static int rank_open(struct ppi_pool *pool)
     return pool->rank ? PP_OK : ppi_error(PP_ERR_NOMEM, "no memory for the pool of workers");
 }
 
+void ppi_pool_set_meanwhile(struct ppi_pool *pool, int (*meanwhile)(void *ctx), void *ctx)
+{
+    pool->rank->meanwhile = meanwhile;
+    pool->rank->meanwhile_ctx = ctx;
+}
+
 static int rank_start(struct ppi_pool *pool, const struct ppi_worker_start *start)
 {
     struct ppi_pool_rank *r = pool->rank;
@@ -46,6 +54,8 @@ static int rank_start(struct ppi_pool *pool, const struct ppi_worker_start *star
                                  start->segment.bytes, NULL);
     if (status != PP_OK) return status;
     r->worker.pid = getpid();
+    r->worker.meanwhile = r->meanwhile;
+    r->worker.meanwhile_ctx = r->meanwhile_ctx;
     r->started = 1;
     r->initialized = 0;
     report(pool, PPI_POOL_STARTED);

@@ -11,6 +11,7 @@ struct ppi_task_memory {
 };
 
 static _Thread_local pp_task *current;
+static const struct ppi_worker *process; /* that this process is nothing but */
 
 void ppi_task_begin(struct pp_task *task, struct ppi_worker *worker, const struct ppi_job *job)
 {
@@ -26,6 +27,7 @@ void ppi_task_begin(struct pp_task *task, struct ppi_worker *worker, const struc
     task->code = 0;
     task->memory = NULL;
     current = task;
+    if (worker->process) process = worker;
 }
 
 void ppi_task_end(struct pp_task *task)
@@ -36,6 +38,11 @@ void ppi_task_end(struct pp_task *task)
         free(m);
     }
     current = NULL;
+}
+
+const struct ppi_worker *ppi_worker_here(void)
+{
+    return current ? current->worker : process;
 }
 
 pp_task *pp_task_current(void)

@@ -47,6 +47,9 @@ struct ppi_worker {
     struct ppi_result_block *blocks;
     uint32_t *free_blocks, free_count, returned;
 
+    int (*meanwhile)(void *ctx); /* of a rank that is its own worker: what its task has it do while it waits; 0 = nothing to do */
+    void *meanwhile_ctx;
+
     struct pp_task task;
     int unfit;    /* the initializer has failed: no task runs here, each fails with its status, code and message */
     int unfit_status, unfit_code;
@@ -87,5 +90,8 @@ void ppi_result_seal(struct pp_task *task);
 
 void ppi_task_begin(struct pp_task *task, struct ppi_worker *worker, const struct ppi_job *job);
 void ppi_task_end(struct pp_task *task);
+
+/* The worker whose task this thread runs, or, in a thread that a task has started, that this process is; else NULL. */
+const struct ppi_worker *ppi_worker_here(void);
 
 #endif

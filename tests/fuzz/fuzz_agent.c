@@ -103,6 +103,7 @@ static int is_fit(const char *message, size_t bytes)
         if (r.kind == PPI_WIRE_FUNCTION && memcmp(r.as.FUNCTION.build_id, proper.build_id, 4) == 0) return 0;
         if (r.kind == PPI_WIRE_TASK && r.as.TASK.id >> 63) return 0; /* those are the proper ones', which the fuzzer can learn */
         if (r.kind == PPI_WIRE_TASK && r.flags & PPI_WIRE_STREAMED && r.as.TASK.bytes > STREAM_MOST) return 0;
+        if (r.kind == PPI_WIRE_SHARE && r.flags & PPI_WIRE_STREAMED && r.as.SHARE.bytes > STREAM_MOST) return 0;
     }
     return 1;
 }
@@ -112,9 +113,11 @@ static void offer_streams(const char *message, size_t bytes)
     struct ppi_wire_reader reader;
     struct ppi_wire_record r;
     if (ppi_wire_open(&reader, message, bytes) != PP_OK) return;
-    while (ppi_wire_next(&reader, &r) > 0)
-        if (r.kind == PPI_WIRE_TASK && r.flags & PPI_WIRE_STREAMED)
-            REQUIRE(server->ops->stream(server, 1, 1, zeros, r.as.TASK.bytes, no_stream, NULL) == PP_OK);
+    while (ppi_wire_next(&reader, &r) > 0) {
+        if (!(r.flags & PPI_WIRE_STREAMED) || (r.kind != PPI_WIRE_TASK && r.kind != PPI_WIRE_SHARE)) continue;
+        uint64_t n = r.kind == PPI_WIRE_TASK ? r.as.TASK.bytes : r.as.SHARE.bytes;
+        REQUIRE(server->ops->stream(server, 1, 1, zeros, n, no_stream, NULL) == PP_OK);
+    }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
@@ -160,6 +163,14 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     task.bytes = 0;
     ppi_wire_put(&w, PPI_WIRE_TASK, 0, &task, NULL, 0);
     seeds_write(folder, "all", w.message, w.bytes);
+    struct ppi_wire_share share = {.id = 1234567, .bytes = 100};
+    ppi_wire_put(&w, PPI_WIRE_SHARE, 0, &share, zeros, 100);
+    struct ppi_wire_unshare unshare = {.id = 1234567, .until = 5};
+    ppi_wire_put(&w, PPI_WIRE_UNSHARE, 0, &unshare, NULL, 0);
+    ppi_wire_put(&w, PPI_WIRE_DROP, 0, &(struct ppi_wire_drop){1234567}, NULL, 0);
+    share.bytes = 100000;
+    ppi_wire_put(&w, PPI_WIRE_SHARE, PPI_WIRE_STREAMED, &share, NULL, 0);
+    seeds_write(folder, "share", w.message, w.bytes);
     free(w.message);
     return 0;
 }

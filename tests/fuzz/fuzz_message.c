@@ -31,7 +31,7 @@ static void open_server(void)
     struct ppi_transport *ends[2];
     struct ppi_wire_writer w = {0};
     struct ppi_wire_hello hello = {.host = "elsewhere", .pid = 1, .bell_fd = -1, .cores = 2, .limit = 2, .allowed_cores = 2};
-    struct ppi_wire_ready ready = {PP_OK, 2};
+    struct ppi_wire_ready ready = {.status = PP_OK, .workers = 2, .is_holder = 1};
     pp_options o = PP_OPTIONS_INIT;
     o.workers = 2;
     ppi_log_init(-1);
@@ -81,7 +81,7 @@ static void build(struct ppi_wire_writer *w, const pp_future *f, const uint8_t *
             break;
         }
         case 5: {
-            struct ppi_wire_ready r = {-(int)(data[6] % 18), data[7]};
+            struct ppi_wire_ready r = {.status = -(int)(data[6] % 18), .workers = data[7], .is_holder = data[8] % 3};
             ppi_wire_put(w, PPI_WIRE_READY, 0, &r, zeros, n);
             break;
         }

@@ -16,10 +16,10 @@ task       base
 scheduler  base task
 channel    base
 output     base wire
-share      base wire
+share      base channel
 worker     base channel function topology launch wire output share
 transport  base wire
-agent      base wire transport worker topology function channel output
+agent      base wire transport worker topology function channel output share
 server     base wire task scheduler transport agent function channel share
 api        base wire function topology launch task scheduler channel output share worker transport agent server
 fortran

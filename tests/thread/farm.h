@@ -66,7 +66,8 @@ static inline pp_server *farm_open(struct farm *farm, int ranks, int workers, co
         struct farm_rank *r = &farm->rank[i];
         r->transport = ends[i];
         r->topology = farm->rank[0].topology;
-        REQUIRE(ppi_workspace_create(&r->workspace, FARM_ARENA_BYTES) == PP_OK);
+        /* Those with memory of another size than rank 0 cannot use its shared data, and are sent it as other nodes are. */
+        REQUIRE(ppi_workspace_create(&r->workspace, FARM_ARENA_BYTES + (i % 2 ? 4096 : 0)) == PP_OK);
         enum ppi_pool_kind kind = o.isolation == PP_ISOLATE_NONE ? PPI_POOL_RANK : PPI_POOL_THREADS;
         REQUIRE(ppi_pool_open(&r->pool, kind, &r->workspace) == PP_OK);
     }

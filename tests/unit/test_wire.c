@@ -36,8 +36,8 @@ END_TEST
 START_TEST(announced_streams_come_back)
 {
     struct random r = random_begin("announced_streams");
-    static const enum ppi_wire_kind kinds[] = {PPI_WIRE_TASK, PPI_WIRE_RESULT};
-    for (int i = 0; i < 2; i++) {
+    static const enum ppi_wire_kind kinds[] = {PPI_WIRE_TASK, PPI_WIRE_RESULT, PPI_WIRE_SHARE};
+    for (int i = 0; i < 3; i++) {
         struct ppi_wire_writer w = {0};
         union fixed f = sample(&r, kinds[i], (size_t)5 << 30);
         ck_assert_int_eq(ppi_wire_put(&w, kinds[i], PPI_WIRE_STREAMED, &f, NULL, 0), PP_OK);
@@ -46,7 +46,10 @@ START_TEST(announced_streams_come_back)
         ck_assert_int_eq(ppi_wire_open(&reader, w.message, w.bytes), PP_OK);
         ck_assert_int_eq(ppi_wire_next(&reader, &record), 1);
         ck_assert_uint_eq(record.flags, PPI_WIRE_STREAMED);
-        ck_assert_uint_eq(i ? record.as.RESULT.bytes : record.as.TASK.bytes, (uint64_t)5 << 30);
+        ck_assert_uint_eq(i == 0   ? record.as.TASK.bytes
+                          : i == 1 ? record.as.RESULT.bytes
+                                   : record.as.SHARE.bytes,
+                          (uint64_t)5 << 30);
         free(w.message);
     }
 }

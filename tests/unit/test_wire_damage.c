@@ -131,6 +131,15 @@ START_TEST(fields_that_cannot_be_right_are_damage)
     SPOILED(TASK, 10, bytes, 11);
     SPOILED(TASK, 0, bytes, 1);
     SPOILED(TASK, 10, bytes, UINT64_MAX);
+    SPOILED(SHARE, 10, bytes, 9);
+    SPOILED(SHARE, 10, bytes, UINT64_MAX);
+    SPOILED(SHARE, 10, id, 0);
+    SPOILED(SHARE, 10, elsewhere, 1); /* and yet it is here */
+    SPOILED(SHARE, 0, elsewhere, 2);
+    SPOILED(UNSHARE, 0, id, 0);
+    SPOILED(DROP, 0, id, 0);
+    SPOILED(READY, 0, is_holder, 2);
+    SPOILED(READY, 0, is_holder, -1);
     SPOILED(RESULT, 10, bytes, 9);
     SPOILED(RESULT, 10, bytes, 16);
     SPOILED(RESULT, 10, status, 1);
@@ -153,9 +162,9 @@ START_TEST(fields_that_cannot_be_right_are_damage)
     ck_assert_int_eq(read_exactly(w.message, w.bytes), PP_ERR_MPI);
     free(w.message);
 
-    /* Only tasks and results are streamed, and then nothing is inline, and it is large. */
+    /* Only tasks, results and shared data are streamed, and then nothing is inline, and it is large. */
     for (int kind = 1; kind < PPI_WIRE_KINDS; kind++) {
-        int can = kind == PPI_WIRE_TASK || kind == PPI_WIRE_RESULT;
+        int can = kind == PPI_WIRE_TASK || kind == PPI_WIRE_RESULT || kind == PPI_WIRE_SHARE;
         for (size_t n = 0; n <= 8; n += 8) {
             w = (struct ppi_wire_writer){0};
             f = sample(&r, (enum ppi_wire_kind)kind, can ? 100000 : n);

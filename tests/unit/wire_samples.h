@@ -41,6 +41,7 @@ static inline union fixed sample(struct random *r, enum ppi_wire_kind kind, size
         f.HELLO.pid = (int64_t)random_next(r);
         f.HELLO.bell_nonce = random_next(r);
         f.HELLO.bell_fd = (int32_t)random_next(r);
+        f.HELLO.shared_fd = (int32_t)random_next(r);
         f.HELLO.limit = 1 + (int32_t)random_below(r, 1000);
         f.HELLO.cores = f.HELLO.allowed_cores = f.HELLO.limit;
         for (int i = 0; i < 64; i++) f.HELLO.allowed[i] = random_next(r);
@@ -50,8 +51,13 @@ static inline union fixed sample(struct random *r, enum ppi_wire_kind kind, size
         f.WELCOME.first_number = (int32_t)random_below(r, 1000);
         f.WELCOME.cores_per_worker = 1;
         f.WELCOME.bell_nonce = random_next(r);
+        f.WELCOME.holder_pid = (int64_t)random_next(r);
+        f.WELCOME.holder_fd = (int32_t)random_next(r);
         break;
-    case PPI_WIRE_READY: f.READY.workers = (int32_t)random_below(r, 1000); break;
+    case PPI_WIRE_READY:
+        f.READY.workers = (int32_t)random_below(r, 1000);
+        f.READY.is_holder = (int32_t)random_below(r, 2);
+        break;
     case PPI_WIRE_FUNCTION:
         f.FUNCTION.index = (uint32_t)random_next(r);
         f.FUNCTION.offset = random_next(r);
@@ -71,6 +77,15 @@ static inline union fixed sample(struct random *r, enum ppi_wire_kind kind, size
         f.TASK.avoid = (uint16_t)random_below(r, PPI_WIRE_WORKERS_MAX + 1);
         f.TASK.bytes = n;
         break;
+    case PPI_WIRE_SHARE:
+        f.SHARE.id = 1 + random_next(r) / 2;
+        f.SHARE.bytes = n;
+        break;
+    case PPI_WIRE_UNSHARE:
+        f.UNSHARE.id = 1 + random_next(r) / 2;
+        f.UNSHARE.until = random_next(r);
+        break;
+    case PPI_WIRE_DROP: f.DROP.id = 1 + random_next(r) / 2; break;
     case PPI_WIRE_RESULT:
         f.RESULT.id = random_next(r);
         f.RESULT.duration_ns = random_next(r);
@@ -132,6 +147,13 @@ static inline int read_all(const void *message, size_t bytes)
         if (record.kind == PPI_WIRE_OUTPUT) INSIST(record.as.OUTPUT.stream == 0 || record.as.OUTPUT.stream == 1);
         if (record.kind == PPI_WIRE_TASK && !(record.flags & PPI_WIRE_STREAMED))
             INSIST(record.as.TASK.bytes == record.bytes);
+        if (record.kind == PPI_WIRE_SHARE) {
+            INSIST(record.as.SHARE.id != 0);
+            if (record.as.SHARE.elsewhere)
+                INSIST(record.bytes == 0);
+            else if (!(record.flags & PPI_WIRE_STREAMED))
+                INSIST(record.as.SHARE.bytes == record.bytes);
+        }
         if (record.kind == PPI_WIRE_RESULT) {
             INSIST(record.as.RESULT.status <= 0 && record.as.RESULT.status >= PP_ERR_INTERNAL);
             if (!(record.flags & PPI_WIRE_STREAMED)) INSIST(record.as.RESULT.bytes == record.bytes);

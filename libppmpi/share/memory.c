@@ -1,0 +1,170 @@
+/* Where the data lies: the segment of the node, and its blocks. */
+#include "share/share.h"
+
+#include "base/status.h"
+#include "share/layout.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define PAGE 4096
+#define PART ((uint64_t)64 << 20)  /* of memory that is given back at once: some milliseconds */
+#define BLOCKS 64                  /* … and of blocks */
+#define PIECE ((uint64_t)1 << 30)  /* of one write: the kernel's limit is 2 GiB */
+
+static struct ppi_shared_head *head_of(const struct ppi_workspace *workspace)
+{
+    return (struct ppi_shared_head *)(void *)workspace->shared.base;
+}
+
+void ppi_shared_init(struct ppi_shared_store *store, struct ppi_workspace *workspace)
+{
+    memset(store, 0, sizeof *store);
+    store->workspace = workspace;
+    store->is_holder = 1;
+    head_of(workspace)->nonce = workspace->bell->nonce;
+    ppi_arena_init(&store->arena, workspace->shared.base, sizeof(struct ppi_shared_head), workspace->shared.bytes, 0);
+}
+
+void ppi_shared_fini(struct ppi_shared_store *store)
+{
+    while (store->gone) {
+        struct ppi_shared_block *block = store->gone;
+        store->gone = block->next;
+        free(block);
+    }
+    ppi_arena_fini(&store->arena);
+}
+
+/* ---- the holder's segment in the place of ours */
+
+int ppi_shared_map(struct ppi_workspace *workspace, int fd)
+{
+    struct ppi_segment *segment = &workspace->shared;
+    void *base = mmap(segment->base, segment->bytes, PROT_READ, MAP_SHARED | MAP_NORESERVE | MAP_FIXED, fd, 0);
+    if (base == MAP_FAILED) return 0;
+    madvise(base, segment->bytes, MADV_DONTDUMP);
+    if (!workspace->kept) ppi_segment_close_fd(segment);
+    return 1;
+}
+
+static int is_segment(const struct ppi_workspace *workspace, int file, uint64_t nonce)
+{
+    struct stat s;
+    uint64_t there;
+    /* Of another size when the ranks have different limits: then it does not fit in the place of ours. */
+    return fstat(file, &s) == 0 && S_ISREG(s.st_mode) && (uint64_t)s.st_size == workspace->shared.bytes &&
+           pread(file, &there, sizeof there, 0) == (ssize_t)sizeof there && there == nonce;
+}
+
+int ppi_shared_adopt(struct ppi_shared_store *store, long pid, int fd, uint64_t nonce)
+{
+    char path[64];
+    if (pid <= 0 || fd < 0) return -1;
+    snprintf(path, sizeof path, "/proc/%ld/fd/%d", pid, fd);
+    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (file < 0) return -1;
+    if (!is_segment(store->workspace, file, nonce) || !ppi_shared_map(store->workspace, file)) {
+        close(file);
+        return -1;
+    }
+    store->is_holder = 0;
+    return file;
+}
+
+/* ---- blocks */
+
+uint64_t ppi_shared_reserve(struct ppi_shared_store *store, uint64_t bytes)
+{
+    if (!ppi_memory_available(bytes)) return 0;
+    return ppi_arena_alloc(&store->arena, bytes ? bytes : 1); /* an empty object, too, has an address */
+}
+
+/* A program that closes descriptors which are not its own may have given the number to a file of its own. */
+static int is_ours(const struct ppi_segment *segment)
+{
+    struct stat s;
+    uint64_t nonce;
+    return segment->fd >= 0 && fstat(segment->fd, &s) == 0 && (uint64_t)s.st_size == segment->bytes &&
+           pread(segment->fd, &nonce, sizeof nonce, 0) == (ssize_t)sizeof nonce &&
+           nonce == ((struct ppi_shared_head *)(void *)segment->base)->nonce;
+}
+
+int ppi_shared_fill(struct ppi_shared_store *store, uint64_t offset, const void *data, uint64_t bytes)
+{
+    const struct ppi_segment *segment = &store->workspace->shared;
+    /* Small: no fresh page is worth a system call. */
+    if (bytes < PAGE || !is_ours(segment)) {
+        if (bytes) memcpy(segment->base + offset, data, bytes);
+        return PP_OK;
+    }
+    /* Written and not copied: pages need not be cleared first, and a lack of memory is an error and no signal. */
+    for (uint64_t at = 0; at < bytes;) {
+        uint64_t n = bytes - at < PIECE ? bytes - at : PIECE;
+        ssize_t done = pwrite(segment->fd, (const char *)data + at, n, (off_t)(offset + at));
+        if (done > 0) {
+            at += (uint64_t)done;
+        } else if (done == 0 || errno != EINTR) {
+            int error = done == 0 ? ENOSPC : errno;
+            return ppi_error_errno(error == EFAULT ? PP_ERR_ARG : PP_ERR_NOMEM, error, "cannot copy %llu bytes of shared data",
+                                   (unsigned long long)bytes);
+        }
+    }
+    return PP_OK;
+}
+
+void ppi_shared_free(struct ppi_shared_store *store, uint64_t offset, uint64_t bytes)
+{
+    if (bytes == 0) bytes = 1;
+    uint64_t whole = ppi_arena_block_bytes(bytes);
+    struct ppi_shared_block *block = whole >= PAGE ? calloc(1, sizeof *block) : NULL;
+    if (block) {
+        *block = (struct ppi_shared_block){.offset = offset, .bytes = bytes, .next = store->gone};
+        store->gone = block;
+        return;
+    }
+    if (whole >= PAGE) madvise(store->workspace->shared.base + offset, whole, MADV_REMOVE);
+    ppi_arena_free(&store->arena, offset, bytes);
+}
+
+struct ppi_shared_block *ppi_shared_take_gone(struct ppi_shared_store *store)
+{
+    struct ppi_shared_block *first = store->gone, **end = &store->gone;
+    for (int i = 0; *end && i < BLOCKS; i++) end = &(*end)->next;
+    store->gone = *end;
+    *end = NULL;
+    return first;
+}
+
+void ppi_shared_remove(const struct ppi_shared_store *store, struct ppi_shared_block *blocks)
+{
+    uint64_t left = PART;
+    for (struct ppi_shared_block *b = blocks; b && left; b = b->next) {
+        uint64_t n = ppi_arena_block_bytes(b->bytes) - b->removed;
+        if (n > left) n = left;
+        madvise(store->workspace->shared.base + b->offset + b->removed, n, MADV_REMOVE);
+        b->removed += n;
+        left -= n;
+    }
+}
+
+void ppi_shared_put_gone(struct ppi_shared_store *store, struct ppi_shared_block *blocks)
+{
+    while (blocks) {
+        struct ppi_shared_block *b = blocks;
+        blocks = b->next;
+        if (b->removed < ppi_arena_block_bytes(b->bytes)) {
+            b->next = store->gone;
+            store->gone = b;
+        } else {
+            ppi_arena_free(&store->arena, b->offset, b->bytes);
+            free(b);
+        }
+    }
+}
