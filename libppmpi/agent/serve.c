@@ -9,6 +9,7 @@
 #include "function/function.h"
 #include "wire/wire.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -21,6 +22,7 @@
 #define NAP_RUNG_NS 10000000ull  /* … and when it can ring, in case a ring was lost */
 #define SEND_FROM ((size_t)32 << 10) /* bytes that do not wait for company */
 #define COMPANY_NS 20000ull
+#define LOOK_NS 20000000ull /* between two looks whether the server lives */
 #define TELL_NS 1000000ull /* the server is told of jobs that run for longer */
 
 struct serving {
@@ -30,9 +32,12 @@ struct serving {
     const struct ppi_topology *topology;
     struct ppi_agent agent;
     struct ppi_shared_store shared;
-    int welcomed, open, stopping, status, at_once;
+    int welcomed, open, stopping, status, at_once, server_lost;
     int idle; /* there was a moment without a job since the last one */
     struct ppi_doorbell *server_bell;
+    int server_pidfd;                   /* on the server's node, to see its end; -1 = none */
+    uint64_t beat_ns, silence_ns;       /* how often to say something; how long the server may be silent, 0 = for ever */
+    uint64_t spoke_ns, heard_ns, looked_ns;
     struct ppi_wire_writer out;
     uint64_t out_since_ns; /* when the first of it was put there */
     struct ppi_loan_stream *loans; /* to be streamed after the message */
@@ -80,6 +85,7 @@ static void send_message(struct serving *s)
     struct ppi_wire_writer out = s->out;
     memset(&s->out, 0, sizeof s->out);
     s->transport->ops->send(s->transport, 0, out.message, out.bytes);
+    s->spoke_ns = ppi_now_ns();
     if (s->server_bell) ppi_doorbell_ring(s->server_bell);
 }
 
@@ -233,6 +239,9 @@ static void on_welcome(struct serving *s, const struct ppi_wire_welcome *w)
 {
     ppi_log_init(w->log_level);
     if (w->same_node) s->server_bell = ppi_bell_open((long)w->server_pid, w->bell_fd, w->bell_nonce);
+    if (s->server_bell) s->server_pidfd = ppi_bell_pidfd((long)w->server_pid);
+    s->beat_ns = w->beat_ns;
+    s->silence_ns = w->silence_ns;
     struct ppi_agent_config config = {.workers = w->workers,
                                       .cores_per_worker = w->cores_per_worker,
                                       .first_number = w->first_number,
@@ -287,6 +296,7 @@ static void on_message(struct serving *s, const char *message, size_t bytes)
         case PPI_WIRE_CANCEL:
             if (s->open) ppi_agent_cancel(&s->agent, record.as.CANCEL.id, record.as.CANCEL.attempt);
             break;
+        case PPI_WIRE_BEAT: break;
         case PPI_WIRE_RECALL: on_recall(s, record.as.RECALL.count); break;
         case PPI_WIRE_STOP:
             s->stopping = 1;
@@ -305,6 +315,7 @@ static int receive_all(struct serving *s)
     char *message;
     size_t bytes;
     while (s->transport->ops->receive(s->transport, &peer, &message, &bytes)) {
+        s->heard_ns = ppi_now_ns();
         on_message(s, message, bytes);
         free(message);
         moved++;
@@ -339,9 +350,28 @@ static int work(struct serving *s)
     return ppi_agent_work(&s->agent);
 }
 
+/* Says that we live when nothing else was said for a while, and looks whether the server does. */
+static void keep_in_touch(struct serving *s)
+{
+    uint64_t now = ppi_now_ns();
+    if (!s->open || now < s->looked_ns + LOOK_NS) return;
+    /* A process that was stopped itself has heard nothing. */
+    if (now > s->looked_ns + s->silence_ns / 2 || s->heard_ns == 0) s->heard_ns = now;
+    s->looked_ns = now;
+    if (now >= s->spoke_ns + s->beat_ns - s->beat_ns / 8) post(s, PPI_WIRE_BEAT, 0, &(struct ppi_wire_beat){0}, NULL, 0);
+    struct pollfd end = {.fd = s->server_pidfd, .events = POLLIN};
+    int ended = s->server_pidfd >= 0 && poll(&end, 1, 0) == 1;
+    int silent = s->silence_ns && now > s->heard_ns + s->silence_ns;
+    if (!ended && !silent) return;
+    if (silent)
+        ppi_log(PP_LOG_ERROR, "nothing has been heard of rank 0 for %g s: it counts as lost, and the job ends", (double)s->silence_ns / 1e9);
+    s->stopping = s->at_once = s->server_lost = s->status = 1;
+}
+
 static int step(struct serving *s)
 {
     int moved = receive_all(s) + ppi_agent_remove_dropped(&s->shared);
+    keep_in_touch(s);
     if (s->open) {
         _Atomic uint32_t *wake[PPI_WORKERS_MAX];
         moved += ppi_agent_poll(&s->agent, ppi_now_ns());
@@ -408,7 +438,7 @@ static void settle(struct ppi_transport *transport, double seconds)
 int ppi_agent_serve(struct ppi_transport *transport, struct ppi_workspace *workspace, struct ppi_pool *pool,
                     const struct ppi_topology *topology)
 {
-    struct serving s = {.transport = transport, .workspace = workspace, .pool = pool, .topology = topology};
+    struct serving s = {.transport = transport, .workspace = workspace, .pool = pool, .topology = topology, .server_pidfd = -1};
     s.loans_end = &s.loans;
     ppi_shared_init(&s.shared, workspace);
     if (ppi_pool_is_rank(pool)) ppi_pool_set_meanwhile(pool, receive_meanwhile, &s);
@@ -428,15 +458,20 @@ int ppi_agent_serve(struct ppi_transport *transport, struct ppi_workspace *works
         sleep_until_rung(&s, &nap);
     }
     /* Streams read from the workers' segments: let them end first. */
-    settle(transport, 2);
+    if (!s.server_lost) settle(transport, 2);
     if (s.open)
         ppi_agent_close(&s.agent, s.at_once ? 0 : 2);
     else if (!s.welcomed)
         ppi_pool_close(pool);
+    if (s.server_lost) {
+        transport->ops->abort(transport, 1);
+        _exit(1);
+    }
     post(&s, PPI_WIRE_BYE, 0, &(struct ppi_wire_bye){0, 0}, NULL, 0);
     flush(&s);
     settle(transport, 5);
     ppi_shared_fini(&s.shared);
+    if (s.server_pidfd >= 0) close(s.server_pidfd);
     ppi_bell_close(s.server_bell);
     free(s.out.message);
     return s.status;

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define BELL_BYTES 4096
@@ -28,6 +29,16 @@ struct ppi_doorbell *ppi_bell_open(long pid, int fd, uint64_t nonce)
     if (bell->nonce == nonce) return bell;
     munmap(p, BELL_BYTES);
     return NULL;
+}
+
+int ppi_bell_pidfd(long pid)
+{
+#ifdef SYS_pidfd_open
+    return (int)syscall(SYS_pidfd_open, pid, 0);
+#else
+    (void)pid;
+    return -1;
+#endif
 }
 
 void ppi_bell_close(struct ppi_doorbell *bell)

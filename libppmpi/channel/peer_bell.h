@@ -9,6 +9,9 @@ uint64_t ppi_bell_nonce(const struct ppi_workspace *workspace);
 
 /* Maps descriptor fd of process pid; NULL when it is not to be had or is not that doorbell. */
 struct ppi_doorbell *ppi_bell_open(long pid, int fd, uint64_t nonce);
+/* A descriptor that becomes readable when the process ends; -1 when there is none to be had. Only of a process whose doorbell was
+ * found: in another container the number would mean another process. */
+int ppi_bell_pidfd(long pid);
 void ppi_bell_close(struct ppi_doorbell *bell);
 
 #endif

@@ -136,7 +136,7 @@ enum pp_log_level { PP_LOG_ERROR = 0, PP_LOG_WARNING = 1, PP_LOG_INFO = 2, PP_LO
  * rank, inside the program's calls. Tasks see the memory of their rank as it is. A crash ends the rank; a running task cannot be
  * stopped (pp_cancel: PP_ERR_UNSUPPORTED), an exceeded time-out is reported when it returns. workers > 1 and restart are
  * PP_ERR_UNSUPPORTED.
- * Not in this version: any setting of hosts and modules gives PP_ERR_UNSUPPORTED; heartbeat has no effect. */
+ * Not in this version: any setting of hosts and modules gives PP_ERR_UNSUPPORTED. */
 typedef struct {
     size_t size;              /* of this struct, so that it can grow */
     int workers;              /* per rank; PP_AUTODETECT = one per core that the rank may use */
@@ -152,7 +152,7 @@ typedef struct {
     size_t initializer_bytes;
     const char *modules;      /* "a.so:b.so" to ship ahead of time */
     size_t queue_limit;       /* pp_submit waits while so many tasks are unfinished; 0 = no limit */
-    double heartbeat;         /* seconds of silence after which a rank counts as lost */
+    double heartbeat;         /* seconds of silence after which a rank counts as lost; not less than 0.1 */
     int stats;                /* 1: print the statistics table at close */
     int progress;             /* 1: progress line on stderr */
     int signal_stats;         /* 1: SIGUSR1 prints the table to stderr, unless the program handles it itself */

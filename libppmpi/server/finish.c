@@ -238,7 +238,8 @@ void ppi_server_outcome(struct pp_server *s, int rank, uint64_t id, uint16_t att
     s->ranks[rank].job_time_ns += took;
     /* Not what never began, as after an initializer that crashes. */
     int again = (r->status == PP_ERR_CRASHED || r->status == PP_ERR_TIMEOUT) && r->worker >= 0 &&
-                t->state != PPI_TASK_CANCELLING && t->attempts <= (t->extra ? t->extra->retries : s->options.retries);
+                t->state != PPI_TASK_CANCELLING &&
+                t->attempts <= (t->extra ? t->extra->retries + t->extra->losses : s->options.retries);
     if (again && ppi_scheduler_push(&s->scheduler, index, t->extra ? t->extra->priority : 0, 1) == PP_OK) {
         ppi_task_apply(t, PPI_EVENT_REQUEUE);
         t->worker = (uint32_t)r->worker & PPI_TASK_NO_WORKER;

@@ -34,6 +34,7 @@ static void release(struct pp_server *s)
 {
     for (int i = 0; s->ranks && i < s->rank_count; i++) {
         ppi_bell_close(s->ranks[i].bell);
+        ppi_lost_close(&s->ranks[i]);
         free(s->ranks[i].out.message);
         free(s->ranks[i].functions_sent);
     }

@@ -192,6 +192,7 @@ int ppi_server_step(struct pp_server *s, enum ppi_step may)
             free(r);
             moved++;
         }
+        if (transport && ppi_lost_due(s, now)) ppi_lost_check(s, now);
     }
     if (s->wake_waiters) {
         s->wake_waiters = 0;
@@ -356,7 +357,7 @@ static void *background(void *arg)
     pthread_mutex_lock(&s->lock);
     while (!s->closing) {
         uint64_t sleep_ns = BACKGROUND_NAP_NS;
-        if (!s->driving && has_work(s)) sleep_ns = background_drive(s, &nap);
+        if (!s->driving && (has_work(s) || ppi_lost_due(s, ppi_now_ns()))) sleep_ns = background_drive(s, &nap);
         uint32_t ticket = atomic_load(&bell->rings[PPI_LISTENER_BACKGROUND]);
         if (!s->driving && has_work(s)) {
             ppi_doorbell_listen(bell, PPI_LISTENER_BACKGROUND);

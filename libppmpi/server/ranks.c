@@ -19,6 +19,7 @@ void ppi_ranks_post(struct pp_server *s, int rank, enum ppi_wire_kind kind, unsi
 {
     struct ppi_rank *r = &s->ranks[rank];
     size_t before = r->out.bytes;
+    if (r->lost) return;
     if (ppi_wire_put(&r->out, kind, flags, fixed, data, bytes) != PP_OK) {
         ppi_log(PP_LOG_ERROR, "rank %d: %s was not sent: %s", rank, ppi_wire_name(kind), pp_last_error());
         return;
@@ -110,6 +111,7 @@ static void hello(struct pp_server *s, int rank, const struct ppi_wire_hello *h)
     memcpy(&r->online, h->online, sizeof r->online);
     if (strcmp(r->host, s->ranks[0].host) == 0) r->bell = ppi_bell_open((long)h->pid, h->bell_fd, h->bell_nonce);
     if (!r->bell) s->unringable++;
+    ppi_lost_watch(s, rank, (long)h->pid);
     r->said_hello = 1;
 }
 
@@ -120,6 +122,8 @@ void ppi_ranks_message(struct pp_server *s, int rank, const char *message, size_
     struct ppi_wire_record record;
     struct ppi_rank *r = &s->ranks[rank];
     uint64_t now = ppi_now_ns();
+    if (r->lost) return; /* its tasks are others' now */
+    r->heard_ns = now;
     int status = ppi_wire_open(&reader, message, bytes);
     while (status >= 0 && (status = ppi_wire_next(&reader, &record)) > 0) {
         switch (record.kind) {
@@ -149,6 +153,7 @@ void ppi_ranks_message(struct pp_server *s, int rank, const char *message, size_
                 result_arrived(s, rank, &record.as.RESULT, record.data, 0, now);
             break;
         case PPI_WIRE_OUTPUT: ppi_server_output(s, record.as.OUTPUT.stream, record.data, record.bytes); break;
+        case PPI_WIRE_BEAT: break;
         case PPI_WIRE_BYE:
             r->said_bye = 1;
             s->wake_waiters = 1;
@@ -181,7 +186,7 @@ static int all_bye(void *arg)
 {
     struct pp_server *s = arg;
     for (int i = 1; i < s->rank_count; i++)
-        if (!s->ranks[i].said_bye) return 0;
+        if (!s->ranks[i].said_bye && !s->ranks[i].lost) return 0;
     return s->outbox_count == 0 && !s->transport->ops->busy(s->transport);
 }
 
@@ -269,7 +274,9 @@ int ppi_ranks_handshake(struct pp_server *s)
                                      .cores_per_worker = s->options.cores_per_worker,
                                      .restart = s->options.restart,
                                      .log_level = s->options.log_level,
-                                     .bind = 1};
+                                     .bind = 1,
+                                     .beat_ns = ppi_lost_beat_ns(s),
+                                     .silence_ns = s->callers_only ? 0 : 4 * ppi_lost_beat_ns(s)};
         if (r->node != i) {
             const struct ppi_rank *holder = &s->ranks[r->node];
             w.holder_pid = holder->pid;

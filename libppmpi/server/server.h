@@ -36,7 +36,9 @@ struct ppi_rank { /* what the server knows of a rank, rank 0 included */
     uint64_t nonce;
     uint64_t jobs, job_time_ns, last_result_ns;
     /* ranks other than 0: */
-    int said_hello, ready, said_bye, recalling;
+    int said_hello, ready, said_bye, recalling, lost;
+    int pidfd;         /* of a rank on our node, to see its end; 0 or -1 = none */
+    uint64_t heard_ns; /* when the last word came */
     struct ppi_doorbell *bell; /* of a rank on our node, NULL = cannot be rung */
     struct ppi_wire_writer out;
     int in_outbox;
@@ -96,6 +98,8 @@ struct pp_server {
     uint64_t done, failed, cancelled, retried, bytes_in, bytes_out;
 
     struct ppi_full_message *full, **full_end; /* messages that have got large, before those in the outbox */
+    uint64_t next_heartbeat_ns, next_word_ns; /* when ranks are looked at next, and when they are told that we live */
+    char nobody_left[400];                    /* why no rank is left that could run tasks, or "" */
     uint64_t next_balance_ns;
     int uneven; /* tasks wait at one rank while a worker of another is idle */
 
@@ -206,6 +210,13 @@ void ppi_watchers_tell(struct ppi_task *task, int only_on_callback_thread);
 /* balance.c, with the lock held */
 void ppi_server_balance(struct pp_server *s, uint64_t now_ns);
 void ppi_server_returned(struct pp_server *s, int rank, uint64_t id, uint16_t attempt);
+
+/* lost.c, with the lock held. check: by the driver of a farm with several ranks, when it is due. */
+void ppi_lost_watch(struct pp_server *s, int rank, long pid);
+void ppi_lost_close(struct ppi_rank *r);
+uint64_t ppi_lost_beat_ns(const struct pp_server *s); /* a quarter of the heartbeat's time */
+int ppi_lost_due(const struct pp_server *s, uint64_t now_ns);
+void ppi_lost_check(struct pp_server *s, uint64_t now_ns);
 
 /* cancel.c */
 int ppi_server_cancel(struct pp_server *s, uint32_t index); /* PP_ERR_UNSUPPORTED: it cannot be ended */

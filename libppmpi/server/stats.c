@@ -19,18 +19,26 @@ static int workers_of(const struct pp_server *s, int rank)
     return rank == 0 ? ppi_agent_workers(&s->agent) : s->ranks[rank].workers;
 }
 
+/* Whether a rank of that node is left. */
+static int is_alive(const struct pp_server *s, int node)
+{
+    for (int k = node; k < s->rank_count; k++)
+        if (s->ranks[k].node == node && !s->ranks[k].lost) return 1;
+    return 0;
+}
+
 int ppi_server_nodes(struct pp_server *s, pp_node *nodes, int max)
 {
     int count = 0;
     for (int i = 0; i < s->rank_count; i++) {
-        if (s->ranks[i].node != i) continue;
+        if (s->ranks[i].node != i || !is_alive(s, i)) continue;
         if (count++ >= max) continue;
         pp_node *n = &nodes[count - 1];
         memset(n, 0, sizeof *n);
         memcpy(n->host, s->ranks[i].host, sizeof n->host);
         n->first_rank = i;
         for (int k = i; k < s->rank_count; k++) {
-            if (s->ranks[k].node != i) continue;
+            if (s->ranks[k].node != i || s->ranks[k].lost) continue;
             n->ranks++;
             n->workers += workers_of(s, k);
             /* Ranks that share cores share all of them, as launchers place them. */

@@ -62,6 +62,10 @@ int ppi_server_submit(struct pp_server *s, pp_function fn, const void *args, siz
     pthread_mutex_lock(&s->lock);
     s->calls++;
     if (s->options.queue_limit && !below_limit(s)) ppi_server_wait(s, below_limit, s, UINT64_MAX);
+    if (*s->nobody_left) {
+        status = ppi_error(PP_ERR_LOST, "%s", s->nobody_left);
+        goto out;
+    }
     if ((status = ppi_functions_number(s->functions, fn, &function, &is_new)) != PP_OK) goto out;
     if (is_new) ppi_agent_define(&s->workspace, function, ppi_functions_ref(s->functions, function));
     if (bytes > PPI_TASK_INLINE_ARGS && !(offset = ppi_arena_alloc(&s->workspace.arena, bytes))) {

@@ -34,6 +34,7 @@ struct ppi_task_extra {
     char *name;
     uint64_t timeout_ns;
     int retries, priority;
+    int losses; /* tries that ended with the rank that ran it: they are not charged */
     int code, signal;
     uint64_t started_ns; /* of a task that another rank has told to run: since when, on our clock, */
     long pid;            /* … and in which process */

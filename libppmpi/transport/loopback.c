@@ -305,15 +305,25 @@ static void loopback_close(struct ppi_transport *t)
     if (last) free_hub(hub);
 }
 
+static void loopback_forget(struct ppi_transport *t, int peer)
+{
+    (void)t, (void)peer; /* memory of this process: it can be read on */
+}
+
 static void loopback_abort(struct ppi_transport *t, int code)
 {
     (void)t;
     _exit(code);
 }
 
-static const struct ppi_transport_ops loopback_ops = {loopback_send, loopback_receive, loopback_stream,
-                                                      loopback_progress, loopback_busy, loopback_close,
-                                                      loopback_abort};
+static const struct ppi_transport_ops loopback_ops = {.send = loopback_send,
+                                                      .receive = loopback_receive,
+                                                      .stream = loopback_stream,
+                                                      .progress = loopback_progress,
+                                                      .forget = loopback_forget,
+                                                      .busy = loopback_busy,
+                                                      .close = loopback_close,
+                                                      .abort = loopback_abort};
 
 int ppi_transport_loopback(struct ppi_transport **out, int n)
 {

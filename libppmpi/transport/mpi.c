@@ -4,15 +4,19 @@
 
 #include "base/log.h"
 #include "base/status.h"
+#include "base/thread.h"
 
 #include <mpi.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define TAG_MESSAGE 1
 #define TAG_CHUNK 2
 #define CHUNK ((uint64_t)512 << 10)
 #define CHUNKS_UNDER_WAY 4
+#define FINALIZE_PATIENCE_S 3
 #ifdef MPICH_VERSION
 #define PROBES 8 /* needs several calls to make progress */
 #else
@@ -23,7 +27,7 @@ struct request {
     MPI_Request mpi;
     char *message;
     size_t bytes;
-    int done;
+    int peer, done;
     struct request *next;
 };
 
@@ -41,6 +45,7 @@ struct peer {
     struct request *incoming, **incoming_end; /* being received, oldest first */
     struct stream *streams[2], **streams_end[2]; /* [outgoing] */
     int listed; /* in mpi->active: has something of the above */
+    int lost;
 };
 
 struct mpi {
@@ -49,7 +54,8 @@ struct mpi {
     struct request *outgoing;
     struct peer *peers;
     int *active, active_count;
-    int finalize;
+    int finalize, lost; /* lost: peers */
+    struct stream *forgotten; /* outgoing to lost peers: to be told to be done */
     int keyval, closing; /* keyval: of the attribute of MPI_COMM_SELF that tells us of MPI_Finalize */
 };
 
@@ -72,6 +78,10 @@ static void activate(struct mpi *m, int peer)
 static int mpi_send(struct ppi_transport *t, int peer, char *message, size_t bytes)
 {
     struct mpi *m = (struct mpi *)t;
+    if (m->peers[peer].lost) {
+        free(message);
+        return PP_OK;
+    }
     struct request *r = calloc(1, sizeof *r);
     if (!r) {
         free(message);
@@ -84,6 +94,7 @@ static int mpi_send(struct ppi_transport *t, int peer, char *message, size_t byt
         return status;
     }
     r->message = message;
+    r->peer = peer;
     r->next = m->outgoing;
     m->outgoing = r;
     return PP_OK;
@@ -189,6 +200,8 @@ static int mpi_stream(struct ppi_transport *t, int peer, int outgoing, void *dat
                       void *ctx)
 {
     struct mpi *m = (struct mpi *)t;
+    int lost = m->peers[peer].lost;
+    if (lost && !outgoing) return PP_OK;
     struct stream *s = calloc(1, sizeof *s);
     if (s && !data && !(s->scratch = malloc(CHUNKS_UNDER_WAY * CHUNK))) free(s), s = NULL;
     if (!s) return ppi_error(PP_ERR_NOMEM, "no memory for a stream");
@@ -196,6 +209,11 @@ static int mpi_stream(struct ppi_transport *t, int peer, int outgoing, void *dat
     s->bytes = bytes;
     s->done = done;
     s->ctx = ctx;
+    if (lost) {
+        s->next = m->forgotten;
+        m->forgotten = s;
+        return PP_OK;
+    }
     *m->peers[peer].streams_end[outgoing] = s;
     m->peers[peer].streams_end[outgoing] = &s->next;
     activate(m, peer);
@@ -206,6 +224,13 @@ static int mpi_progress(struct ppi_transport *t)
 {
     struct mpi *m = (struct mpi *)t;
     int moved = test_outgoing(m) + probe(m);
+    while (m->forgotten) {
+        struct stream *s = m->forgotten; /* its requests keep what they need */
+        m->forgotten = s->next;
+        s->done(s->ctx);
+        free(s);
+        moved++;
+    }
     for (int i = 0; i < m->active_count;) {
         int peer = m->active[i];
         struct peer *p = &m->peers[peer];
@@ -243,10 +268,55 @@ static int mpi_receive(struct ppi_transport *t, int *peer, char **message, size_
     return 0;
 }
 
+/* Requests that will never complete are left to MPI, with the memory that they use. */
+static void mpi_forget(struct ppi_transport *t, int peer)
+{
+    struct mpi *m = (struct mpi *)t;
+    struct peer *p = &m->peers[peer];
+    if (!p->lost) m->lost++;
+    p->lost = 1;
+    for (struct request **at = &m->outgoing; *at;)
+        if ((*at)->peer == peer)
+            *at = (*at)->next;
+        else
+            at = &(*at)->next;
+    p->incoming = NULL;
+    p->incoming_end = &p->incoming;
+    *p->streams_end[1] = m->forgotten;
+    m->forgotten = p->streams[1];
+    for (int k = 0; k < 2; k++) {
+        p->streams[k] = NULL;
+        p->streams_end[k] = &p->streams[k];
+    }
+}
+
 static int mpi_busy(const struct ppi_transport *t)
 {
     const struct mpi *m = (const struct mpi *)t;
     return m->outgoing || m->active_count;
+}
+
+static void *finalize_here(void *unused)
+{
+    MPI_Finalize();
+    return unused;
+}
+
+/* With a lost rank it may hang (about once in thirty times with Open MPI 4.1): then it is left behind, and ends with us. */
+static void finalize(int lost)
+{
+    struct timespec until;
+    pthread_t thread;
+    if (!lost || ppi_thread_start(&thread, finalize_here, NULL) != 0) {
+        MPI_Finalize();
+        return;
+    }
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += FINALIZE_PATIENCE_S;
+    if (pthread_timedjoin_np(thread, NULL, &until) != 0) {
+        pthread_detach(thread);
+        ppi_log(PP_LOG_INFO, "MPI_Finalize does not return, with %d ranks lost", lost);
+    }
 }
 
 static void mpi_close(struct ppi_transport *t)
@@ -257,8 +327,8 @@ static void mpi_close(struct ppi_transport *t)
         MPI_Comm_delete_attr(MPI_COMM_SELF, m->keyval);
         MPI_Comm_free_keyval(&m->keyval);
     }
-    if (ppi_mpi_runs()) MPI_Comm_free(&m->comm);
-    if (m->finalize) MPI_Finalize();
+    if (ppi_mpi_runs() && !m->lost) MPI_Comm_free(&m->comm); /* collective: it would wait for the lost */
+    if (m->finalize) finalize(m->lost);
     free(m->peers);
     free(m->active);
     free(m);
@@ -286,8 +356,14 @@ int ppi_mpi_runs(void)
     return initialized && !finalized;
 }
 
-static const struct ppi_transport_ops mpi_ops = {mpi_send,     mpi_receive, mpi_stream, mpi_progress,
-                                                 mpi_busy, mpi_close,   mpi_abort};
+static const struct ppi_transport_ops mpi_ops = {.send = mpi_send,
+                                                 .receive = mpi_receive,
+                                                 .stream = mpi_stream,
+                                                 .progress = mpi_progress,
+                                                 .forget = mpi_forget,
+                                                 .busy = mpi_busy,
+                                                 .close = mpi_close,
+                                                 .abort = mpi_abort};
 
 /* Over a duplicate of comm, so that nothing meets the program's messages. NULL without memory. */
 static struct mpi *create(MPI_Comm comm)

@@ -21,6 +21,10 @@ struct ppi_transport_ops {
                   void *ctx);
     /* Moves things on. Returns how much moved. */
     int (*progress)(struct ppi_transport *t);
+    /* The peer is lost: nothing that is under way from or to it will arrive. Outgoing streams are told to be done by a later
+     * progress; their memory may still be read, but it does not matter any more what stands there. Of incoming ones nobody hears:
+     * their memory may still be written, and must not be used again. What the peer may still send is received. */
+    void (*forget)(struct ppi_transport *t, int peer);
     /* True while a send or a stream is under way: then do not sleep for long. */
     int (*busy)(const struct ppi_transport *t);
     /* Ends all; the peers have to as well. */

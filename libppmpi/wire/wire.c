@@ -120,6 +120,7 @@ static int sane(const struct ppi_wire_record *r)
         return (streamed ? r->as.RESULT.bytes > PPI_WIRE_INLINE_MAX : r->as.RESULT.bytes == r->bytes) && status_is_known(r->as.RESULT.status);
     case PPI_WIRE_STARTED: return r->as.STARTED.worker >= 0;
     case PPI_WIRE_OUTPUT: return r->as.OUTPUT.stream == 0 || r->as.OUTPUT.stream == 1;
+    case PPI_WIRE_BEAT:
     case PPI_WIRE_CANCEL:
     case PPI_WIRE_RECALL:
     case PPI_WIRE_RETURNED:

@@ -32,6 +32,7 @@
     X(STARTED, ppi_wire_started)   \
     X(RESULT, ppi_wire_result)     \
     X(OUTPUT, ppi_wire_output)     \
+    X(BEAT, ppi_wire_beat)         \
     X(STOP, ppi_wire_stop)         \
     X(BYE, ppi_wire_bye)
 
@@ -69,6 +70,8 @@ struct ppi_wire_welcome {
     uint64_t holder_nonce;
     int32_t holder_fd, reserved;
     int32_t workers, first_number, cores_per_worker, restart, log_level, bind;
+    uint64_t beat_ns;    /* say something at least as often */
+    uint64_t silence_ns; /* the server is lost when nothing came from it for so long; 0 = never */
 };
 
 /* agent → server: the workers run, or why not (bytes: the text) */
@@ -150,6 +153,11 @@ struct ppi_wire_result {
 /* agent → server (bytes: whole lines) */
 struct ppi_wire_output {
     int32_t stream, reserved; /* 1 = stderr */
+};
+
+/* both ways: I am alive */
+struct ppi_wire_beat {
+    uint64_t reserved;
 };
 
 /* server → agent: stop the workers, say BYE, exit with this status */

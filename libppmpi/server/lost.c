@@ -1,0 +1,148 @@
+/* Ranks that die, or hang. A rank is heard of at least four times within the heartbeat's time, since its agent says so when
+ * it has nothing else to say; one that has been silent for that time is lost. On the server's own node the kernel tells of
+ * a rank's end at once. What a lost rank had is given to others; what it may still say is not heard. */
+#include "server/server.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/status.h"
+#include "channel/peer_bell.h"
+
+#include <math.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LOOK_NS 100000000ull /* how often ranks of this node are looked at */
+#define LEAST_S 0.1          /* a shorter heartbeat could not be told from a busy machine */
+#define LOSSES_MOST 3        /* of one task that was running, before it counts as the cause */
+
+void ppi_lost_watch(struct pp_server *s, int rank, long pid)
+{
+    struct ppi_rank *r = &s->ranks[rank];
+    r->pidfd = r->bell ? ppi_bell_pidfd(pid) : -1;
+}
+
+void ppi_lost_close(struct ppi_rank *r)
+{
+    if (r->pidfd > 0) close(r->pidfd);
+    r->pidfd = -1;
+}
+
+static void fail(struct pp_server *s, uint32_t index, const char *why)
+{
+    struct ppi_task *t = ppi_store_at(&s->store, index);
+    struct ppi_result r = {.status = PP_ERR_LOST, .worker = -1, .data = why, .bytes = strlen(why)};
+    r.started_ns = r.finished_ns = ppi_now_ns();
+    if (t->state == PPI_TASK_QUEUED) {
+        ppi_scheduler_forget(&s->scheduler);
+        ppi_task_apply(t, PPI_EVENT_CANCEL);
+        ppi_server_store(s, t, &r);
+        ppi_server_count(s, index);
+        return;
+    }
+    ppi_server_outcome(s, t->agent, ppi_task_id_of(t, index), t->attempts, &r);
+}
+
+/* A task that the lost rank had: to others, or to its end. */
+static void give_away(struct pp_server *s, int rank, uint32_t index, const char *why)
+{
+    struct ppi_task *t = ppi_store_at(&s->store, index);
+    char text[512];
+    int began = t->state == PPI_TASK_RUNNING;
+    struct ppi_task_extra *extra = began ? ppi_server_extra(s, t) : t->extra;
+    if (t->extra) t->extra->stream = NULL; /* what it still sends matters to nobody */
+    if (t->state == PPI_TASK_CANCELLING) {
+        struct ppi_result r = {.status = PP_ERR_CANCELLED, .worker = -1};
+        r.started_ns = r.finished_ns = ppi_now_ns();
+        ppi_server_outcome(s, rank, ppi_task_id_of(t, index), t->attempts, &r);
+        return;
+    }
+    if (began && (!extra || ++extra->losses > LOSSES_MOST)) {
+        snprintf(text, sizeof text, "%s; it ran there, and %d times before on ranks that were lost", why, LOSSES_MOST);
+        fail(s, index, text);
+        return;
+    }
+    if (ppi_scheduler_push(&s->scheduler, index, extra ? extra->priority : 0, 1) != PP_OK) {
+        fail(s, index, why);
+        return;
+    }
+    s->assigned--;
+    ppi_task_apply(t, PPI_EVENT_REQUEUE);
+    if (began)
+        s->retried++;
+    else
+        t->attempts--; /* it had not begun: no charge */
+}
+
+static void lose(struct pp_server *s, int rank, const char *how)
+{
+    struct ppi_rank *r = &s->ranks[rank];
+    char why[400];
+    snprintf(why, sizeof why, "rank %d on %s %s", rank, r->host, how);
+    ppi_log(PP_LOG_WARNING, "%s: it counts as lost, its tasks go to others", why);
+    r->lost = 1;
+    r->workers = 0;
+    if (!r->bell) s->unringable--;
+    ppi_lost_close(r);
+    s->transport->ops->forget(s->transport, rank);
+    ppi_scheduler_set_workers(&s->scheduler, rank, 0);
+    /* Once for a lost rank, and not on the way of any task. */
+    for (uint32_t i = 0; i < s->store.used; i++) {
+        const struct ppi_task *t = ppi_store_at(&s->store, i);
+        if (t->agent != rank || t->next == PPI_TASK_STORED) continue;
+        if (t->state == PPI_TASK_ASSIGNED || t->state == PPI_TASK_RUNNING || t->state == PPI_TASK_CANCELLING)
+            give_away(s, rank, i, why);
+    }
+    if (s->scheduler.workers == 0) {
+        snprintf(s->nobody_left, sizeof s->nobody_left, "%.300s, and no other rank is left that could run tasks", why);
+        for (uint32_t i = 0; i < s->store.used; i++)
+            if (ppi_store_at(&s->store, i)->state == PPI_TASK_QUEUED) fail(s, i, s->nobody_left);
+    }
+    s->wake_waiters = 1;
+    /* The node's shared data was its to receive: without it the others there would wait for what comes from now on. */
+    for (int i = 1; r->is_holder && i < s->rank_count; i++)
+        if (s->ranks[i].node == r->node && !s->ranks[i].is_holder && !s->ranks[i].lost)
+            lose(s, i, "has no access to shared data any more");
+}
+
+static int has_ended(const struct ppi_rank *r)
+{
+    struct pollfd p = {.fd = r->pidfd, .events = POLLIN};
+    return r->pidfd > 0 && poll(&p, 1, 0) == 1;
+}
+
+uint64_t ppi_lost_beat_ns(const struct pp_server *s)
+{
+    return (uint64_t)fmin(fmax(s->options.heartbeat, LEAST_S) * 1e9, 1e18) / 4;
+}
+
+int ppi_lost_due(const struct pp_server *s, uint64_t now_ns)
+{
+    return s->transport && now_ns >= s->next_heartbeat_ns;
+}
+
+void ppi_lost_check(struct pp_server *s, uint64_t now_ns)
+{
+    uint64_t beat_ns = ppi_lost_beat_ns(s);
+    /* After a time in which nobody was here to listen, what was said meanwhile may still be on its way. */
+    int late = now_ns > s->next_heartbeat_ns + beat_ns;
+    int speak = now_ns >= s->next_word_ns;
+    s->next_heartbeat_ns = now_ns + (beat_ns < LOOK_NS ? beat_ns : LOOK_NS);
+    if (speak) s->next_word_ns = now_ns + beat_ns;
+    for (int i = 1; i < s->rank_count; i++) {
+        struct ppi_rank *r = &s->ranks[i];
+        if (r->lost || !r->ready || r->said_bye) continue;
+        if (r->heard_ns == 0) r->heard_ns = now_ns;
+        if (late && r->heard_ns + 3 * beat_ns < now_ns) r->heard_ns = now_ns - 3 * beat_ns;
+        if (speak) ppi_ranks_post(s, i, PPI_WIRE_BEAT, 0, &(struct ppi_wire_beat){0}, NULL, 0);
+        if (has_ended(r)) {
+            lose(s, i, "has ended");
+        } else if (!r->is_worker && now_ns > r->heard_ns + 4 * beat_ns) {
+            char how[100];
+            snprintf(how, sizeof how, "has been silent for %g s", s->options.heartbeat);
+            lose(s, i, how);
+        }
+    }
+}
