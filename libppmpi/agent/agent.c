@@ -342,7 +342,7 @@ int ppi_agent_resize(struct ppi_agent *agent, int workers)
 
 int ppi_agent_set_initializer(struct ppi_workspace *workspace, uint32_t function, const void *args, uint64_t bytes)
 {
-    struct ppi_job job = {.bytes = bytes, .function = function, .attempt = 1};
+    struct ppi_job job = {.bytes = bytes, .function = (uint16_t)function, .attempt = 1};
     if (bytes > PPI_INLINE_BYTES) {
         job.flags = PPI_JOB_BLOCK;
         job.args.offset = ppi_arena_alloc(&workspace->arena, bytes);

@@ -10,6 +10,7 @@
 #include "wire/wire.h"
 
 #include <poll.h>
+#include <ppmpi_binding.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -203,7 +204,8 @@ static void on_task(struct serving *s, const struct ppi_wire_record *record)
                           .bytes = w->bytes,
                           .function = w->function,
                           .attempt = w->attempt,
-                          .avoid = w->avoid};
+                          .avoid = w->avoid,
+                          .tag = w->tag & PP_BINDING_TAG_MAX};
     if (w->bytes <= PPI_INLINE_BYTES) {
         if (w->bytes) memcpy(job.args.bytes_inline, record->data, w->bytes);
         add(s, &job);

@@ -7,6 +7,7 @@
 #include "server/wait.h"
 
 #include <math.h>
+#include <ppmpi_binding.h>
 #include <string.h>
 
 #define SMALLEST_INFO (offsetof(pp_task_info, message) + sizeof ((pp_task_info *)0)->message) /* of the first version */
@@ -20,6 +21,12 @@ pp_future pp_submit(pp_server *server, pp_function fn, const void *args, size_t 
 pp_future pp_submit_with(pp_server *server, pp_function fn, const void *args, size_t bytes,
                          const pp_submit_options *options)
 {
+    return pp_binding_submit(server, fn, args, bytes, 0, options);
+}
+
+pp_future pp_binding_submit(pp_server *server, pp_function fn, const void *args, size_t bytes, uint32_t tag,
+                            const pp_submit_options *options)
+{
     pp_future f = {0};
     if (ppi_check_server(server, "pp_submit") != PP_OK) return f;
     if (!fn) {
@@ -30,7 +37,11 @@ pp_future pp_submit_with(pp_server *server, pp_function fn, const void *args, si
         ppi_error(PP_ERR_ARG, "pp_submit: args is NULL, but bytes is %zu", bytes);
         return f;
     }
-    ppi_server_submit(server, fn, args, bytes, options, 0, &f);
+    if (tag > PP_BINDING_TAG_MAX) {
+        ppi_error(PP_ERR_ARG, "pp_binding_submit: tag is %u; at most %u", tag, PP_BINDING_TAG_MAX);
+        return f;
+    }
+    ppi_server_submit(server, fn, args, bytes, tag, options, 0, &f);
     return f;
 }
 

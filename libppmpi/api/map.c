@@ -5,6 +5,7 @@
 #include "base/status.h"
 #include "server/wait.h"
 
+#include <ppmpi_binding.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,12 +38,19 @@ static int take(pp_server *s, pp_future f, size_t item, char *to, size_t bytes, 
 int pp_map(pp_server *server, pp_function fn, const void *items, size_t item_bytes, size_t n, void *results,
            size_t result_bytes)
 {
+    return pp_binding_map(server, fn, items, item_bytes, 0, n, results, result_bytes);
+}
+
+int pp_binding_map(pp_server *server, pp_function fn, const void *items, size_t item_bytes, uint32_t tag, size_t n,
+                   void *results, size_t result_bytes)
+{
     int status = ppi_check_server(server, "pp_map");
     if (status != PP_OK) return status;
     if (!fn) return ppi_error(PP_ERR_ARG, "pp_map: the function is NULL");
     if (!items && n && item_bytes) return ppi_error(PP_ERR_ARG, "pp_map: items is NULL, but there are %zu of %zu bytes", n, item_bytes);
     if (!results && n && result_bytes)
         return ppi_error(PP_ERR_ARG, "pp_map: results is NULL, but each has %zu bytes", result_bytes);
+    if (tag > PP_BINDING_TAG_MAX) return ppi_error(PP_ERR_ARG, "pp_binding_map: tag is %u; at most %u", tag, PP_BINDING_TAG_MAX);
     if (n == 0) return PP_OK;
     size_t window = n < WINDOW ? n : WINDOW, begun = 0;
     pp_future *futures = malloc(window * sizeof *futures);
@@ -53,8 +61,8 @@ int pp_map(pp_server *server, pp_function fn, const void *items, size_t item_byt
         /* Submission goes half a window ahead at a time, so that it has company. */
         if (begun == taken || begun - taken < window / 2)
             for (; refused == PP_OK && begun < n && begun - taken < window; begun++) {
-                refused = ppi_server_submit(server, fn, (const char *)items + begun * item_bytes, item_bytes, NULL, 1,
-                                            &futures[begun % window]);
+                refused = ppi_server_submit(server, fn, (const char *)items + begun * item_bytes, item_bytes, tag, NULL,
+                                            1, &futures[begun % window]);
                 if (refused != PP_OK) {
                     snprintf(text, sizeof text, "item %zu: %s", begun, pp_last_error());
                     break;

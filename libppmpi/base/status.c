@@ -1,5 +1,6 @@
 #include "base/status.h"
 
+#include <ppmpi_binding.h>
 #include <string.h>
 
 #define TEXT_MAX 1024
@@ -38,6 +39,11 @@ int ppi_error_errno(int status, int error, const char *format, ...)
     char reason[128];
     snprintf(last.text + used, sizeof last.text - used, ": %s", strerror_r(error, reason, sizeof reason));
     return status;
+}
+
+int pp_binding_error(int status, const char *text)
+{
+    return ppi_error(status, "%s", text);
 }
 
 void ppi_error_clear(void)

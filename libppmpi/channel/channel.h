@@ -32,10 +32,11 @@ struct ppi_job {
     uint64_t number;          /* of the task, as the user knows it */
     uint64_t timeout_ns;      /* 0 = none */
     uint64_t bytes;           /* of arguments */
-    uint32_t function;        /* index into the workspace's table */
-    uint16_t attempt;
-    uint16_t flags : 4;
-    uint16_t avoid : 12; /* 1 + the slot of the worker on which the last try has failed, 0 = none */
+    uint64_t attempt : 16;
+    uint64_t function : 12;   /* index into the workspace's table */
+    uint64_t flags : 1;       /* PPI_JOB_BLOCK */
+    uint64_t avoid : 11;      /* 1 + the slot of the worker on which the last try has failed, 0 = none */
+    uint64_t tag : 24;        /* what a binding says of the arguments, see <ppmpi_binding.h> */
 };
 
 enum ppi_outcome_flags {

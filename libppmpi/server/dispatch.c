@@ -35,10 +35,11 @@ static void give_here(struct pp_server *s, uint32_t index, struct ppi_task *t)
     job->number = t->number;
     job->timeout_ns = timeout_of(s, t);
     job->bytes = t->bytes;
-    job->function = t->function;
+    job->function = (uint16_t)t->function;
     job->attempt = t->attempts;
     job->flags = t->flags & PPI_TASK_BLOCK ? PPI_JOB_BLOCK : 0;
-    job->avoid = (uint16_t)(avoid & 0xfff);
+    job->avoid = (uint64_t)avoid & 0x7ff;
+    job->tag = t->u.args.tag;
     memcpy(&job->args, &t->u.args, sizeof job->args);
     ppi_agent_added(&s->agent, job);
 }
@@ -83,7 +84,8 @@ static void give_there(struct pp_server *s, int rank, uint32_t index, struct ppi
                               .number = t->number,
                               .timeout_ns = timeout_of(s, t),
                               .bytes = t->bytes,
-                              .function = t->function,
+                              .tag = t->u.args.tag,
+                              .function = (uint16_t)t->function,
                               .attempt = t->attempts,
                               .avoid = (uint16_t)slot_to_avoid(s, rank, t)};
     char *args = t->flags & PPI_TASK_BLOCK ? s->workspace.segment.base + t->u.args.offset : (char *)t->u.args.in;

@@ -143,7 +143,7 @@ void ppi_server_abandon(struct pp_server *s); /* now, from an exit handler: task
 struct ppi_task_extra *ppi_server_extra(struct pp_server *s, struct ppi_task *task);
 
 /* submit.c */
-int ppi_server_submit(struct pp_server *s, pp_function fn, const void *args, size_t bytes,
+int ppi_server_submit(struct pp_server *s, pp_function fn, const void *args, size_t bytes, uint32_t tag,
                       const pp_submit_options *options, int mapped, pp_future *out);
 
 /* functions.c: which number a function has. */

@@ -49,7 +49,7 @@ static int below_limit(void *arg)
     return s->unfinished < s->options.queue_limit;
 }
 
-int ppi_server_submit(struct pp_server *s, pp_function fn, const void *args, size_t bytes,
+int ppi_server_submit(struct pp_server *s, pp_function fn, const void *args, size_t bytes, uint32_t tag,
                       const pp_submit_options *options, int mapped, pp_future *out)
 {
     int status = check_options(options), is_new;
@@ -80,6 +80,7 @@ int ppi_server_submit(struct pp_server *s, pp_function fn, const void *args, siz
     task->submitted_ns = now;
     task->function = function;
     task->bytes = bytes;
+    task->u.args.tag = tag;
     task->flags = PPI_TASK_HELD;
     if (offset) {
         task->flags |= PPI_TASK_BLOCK;

@@ -62,9 +62,12 @@ struct ppi_task {
     uint32_t worker : 24; /* once finished: its number; while queued: that of a try that failed, whose rank is `agent` */
     int32_t status : 8; /* once finished */
     union {
-        union {
-            unsigned char in[PPI_TASK_INLINE_ARGS];
-            uint64_t offset; /* in the workspace's arena */
+        struct {
+            union {
+                unsigned char in[PPI_TASK_INLINE_ARGS];
+                uint64_t offset; /* in the workspace's arena */
+            };
+            uint32_t tag; /* see <ppmpi_binding.h> */
         } args;
         struct { /* once finished */
             uint64_t started_ns; /* since the server was opened, as all times here */

@@ -97,8 +97,9 @@ struct ppi_wire_init {
 /* server → agent (bytes: the arguments) */
 struct ppi_wire_task {
     uint64_t id, number, timeout_ns, bytes;
-    uint32_t function;
-    uint16_t attempt, avoid; /* avoid: 1 + the slot of the agent's worker on which the last try has failed, 0 = none */
+    uint32_t tag; /* see <ppmpi_binding.h> */
+    uint16_t function, attempt;
+    uint16_t avoid, reserved[3]; /* avoid: 1 + the slot of the agent's worker on which the last try has failed, 0 = none */
 };
 
 /* server → agent: data for the tasks that follow (bytes: the data, unless another rank of the node has it) */

@@ -1,6 +1,7 @@
 /* The functions that a task calls. */
 #include "worker/worker.h"
 
+#include <ppmpi_binding.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -82,6 +83,19 @@ void pp_task_fail(pp_task *task, int code, const char *format, ...)
     task->failed = 1;
     task->status = PP_ERR_TASK;
     task->code = code;
+}
+
+void pp_binding_fail(pp_task *task, int status, const char *text)
+{
+    if (!task) return;
+    pp_task_fail(task, status, "%s", text);
+    task->status = status < 0 && status >= PP_ERR_INTERNAL ? status : PP_ERR_INTERNAL;
+    if (task == current) ppi_worker_end_here(task->worker);
+}
+
+uint32_t pp_binding_tag(const pp_task *task)
+{
+    return task ? task->job->tag : 0;
 }
 
 uint64_t pp_task_id(const pp_task *task)

@@ -152,12 +152,49 @@ static int leave_ruins(const struct ppi_worker *worker)
     return -1;
 }
 
-static int run(struct ppi_worker *worker, const struct ppi_job *job, void (*ended)(void))
+/* Publishes what became of the task that has run; -1 when the worker cannot go on. last: it will not, and has flushed. */
+static int conclude(struct ppi_worker *worker, uint64_t started, int last)
 {
     struct ppi_answers *answers = worker->answers;
     struct pp_task *task = &worker->task;
+    uint64_t finished = ppi_now_ns();
+    if (!ppi_channel_is_at(answers, worker->begun)) return leave_ruins(worker);
+
+    int checked = last || ppi_collector_suspects(&worker->collector, finished - started), printed = 0;
+    if (checked) {
+        if (!last) ppi_collector_flush();
+        if (!ppi_output_lock(&answers->output_lock, &worker->requests->readings)) return leave_ruins(worker);
+        printed = ppi_collector_read(&worker->collector, finished - started);
+    }
+    struct ppi_outcome *outcome = ppi_channel_outcome(answers);
+    fill_outcome(worker, outcome, printed > 0);
+    outcome->job = (uint32_t)task->job->number;
+    outcome->started_ns = started;
+    outcome->finished_ns = finished;
+    if (checked) outcome->flags |= PPI_OUTCOME_CHECKED;
+    if (printed < 0 || last) outcome->flags |= PPI_OUTCOME_LAST;
+    ppi_task_end(task);
+    atomic_store_explicit(&answers->started_ns, 0, memory_order_relaxed);
+    ppi_channel_finish(answers);
+    if (checked) ppi_output_unlock(&answers->output_lock);
+    ppi_doorbell_ring(worker->workspace->bell);
+    return printed < 0 ? -1 : 1;
+}
+
+void ppi_worker_end_here(struct ppi_worker *worker)
+{
+    if (!worker->process || atomic_load(&worker->answers->initializing)) return;
+    end_forked_child(worker);
+    ppi_collector_flush_leaving();
+    conclude(worker, atomic_load(&worker->answers->started_ns), 1);
+    _exit(0);
+}
+
+static int run(struct ppi_worker *worker, const struct ppi_job *job, void (*ended)(void))
+{
+    struct pp_task *task = &worker->task;
     uint64_t started = ppi_now_ns();
-    atomic_store_explicit(&answers->started_ns, started, memory_order_relaxed);
+    atomic_store_explicit(&worker->answers->started_ns, started, memory_order_relaxed);
     ppi_task_begin(task, worker, job);
     if (worker->unfit) {
         pp_task_fail(task, worker->unfit_code, "%s", worker->unfit_message);
@@ -165,29 +202,8 @@ static int run(struct ppi_worker *worker, const struct ppi_job *job, void (*ende
     } else {
         call(worker, job);
     }
-    uint64_t finished = ppi_now_ns();
     if (ended) ended();
-    if (!ppi_channel_is_at(answers, worker->begun)) return leave_ruins(worker);
-
-    int checked = ppi_collector_suspects(&worker->collector, finished - started), printed = 0;
-    if (checked) {
-        ppi_collector_flush();
-        if (!ppi_output_lock(&answers->output_lock, &worker->requests->readings)) return leave_ruins(worker);
-        printed = ppi_collector_read(&worker->collector, finished - started);
-    }
-    struct ppi_outcome *outcome = ppi_channel_outcome(answers);
-    fill_outcome(worker, outcome, printed > 0);
-    outcome->job = (uint32_t)job->number;
-    outcome->started_ns = started;
-    outcome->finished_ns = finished;
-    if (checked) outcome->flags |= PPI_OUTCOME_CHECKED;
-    if (printed < 0) outcome->flags |= PPI_OUTCOME_LAST;
-    ppi_task_end(task);
-    atomic_store_explicit(&answers->started_ns, 0, memory_order_relaxed);
-    ppi_channel_finish(answers);
-    if (checked) ppi_output_unlock(&answers->output_lock);
-    ppi_doorbell_ring(worker->workspace->bell);
-    return printed < 0 ? -1 : 1;
+    return conclude(worker, started, 0);
 }
 
 int ppi_worker_step(struct ppi_worker *worker, void (*ended)(void))

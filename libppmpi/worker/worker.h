@@ -71,6 +71,10 @@ void ppi_worker_initialize(struct ppi_worker *worker);
  * NULL, is called when the task has ended and before anybody hears of it. */
 int ppi_worker_step(struct ppi_worker *worker, void (*ended)(void));
 
+/* The task that runs has failed and goes no further: its outcome is published, and the process ends. Returns where there is
+ * no such process, and in the initializer. */
+void ppi_worker_end_here(struct ppi_worker *worker);
+
 /* ---- result.c: memory of results */
 
 int ppi_results_init(struct ppi_worker *worker);
