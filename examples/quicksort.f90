@@ -52,7 +52,7 @@ contains
     type(pp_task), intent(inout) :: task
     integer(int32), allocatable :: a(:)
 
-    allocate (a(pp_task_args_size(task, 1, mold=0_int32)))
+    allocate (a(pp_task_args_size(task, 1)))
     call pp_task_args(task, a)
     call quicksort(a)
     call pp_task_return(task, a)

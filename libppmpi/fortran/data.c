@@ -1,7 +1,17 @@
 #include "fortran/data.h"
-#include "fortran/library.h"
 
+#include <stdarg.h>
 #include <string.h>
+
+int ppf_error(int status, const char *format, ...)
+{
+    char text[1024];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    return pp_binding_error(status, text);
+}
 
 int ppf_data_look(const CFI_cdesc_t *descriptor, struct ppf_data *out)
 {
@@ -18,11 +28,21 @@ int ppf_data_look(const CFI_cdesc_t *descriptor, struct ppf_data *out)
     data.bytes = data.elements * data.element_bytes;
     if (data.bytes == 0) data.contiguous = 1;
     *out = data;
+    if (d->rank == 0) ppf_data_split(out);
     return 1;
 }
 
+void ppf_data_split(struct ppf_data *scalar)
+{
+    CFI_type_t type = scalar->descriptor->type;
+    if (type != CFI_type_char && type != CFI_type_ucs4_char) return;
+    scalar->element_bytes = type == CFI_type_char ? 1 : 4;
+    scalar->elements = scalar->bytes / scalar->element_bytes;
+}
+
 /* One row of n runs: `array` goes on by `stride` bytes, `flat` by the length of a run. */
-static inline void copy_row(unsigned char *array, CFI_index_t stride, unsigned char *flat, size_t run, CFI_index_t n, int pack)
+static inline void copy_row(unsigned char *array, CFI_index_t stride, unsigned char *flat, size_t run, CFI_index_t n,
+                            int pack)
 {
     for (CFI_index_t i = 0; i < n; i++) {
         if (pack)
@@ -39,9 +59,10 @@ static void copy(const struct ppf_data *data, unsigned char *flat, int pack)
     const CFI_cdesc_t *d = data->descriptor;
     if (data->bytes == 0) return;
     /* The leading dimensions that are consecutive in memory are copied as one run; most often that is one element. */
-    size_t run = data->element_bytes;
+    size_t run = d->elem_len;
     int k = 0;
-    while (k < d->rank && (d->dim[k].extent == 1 || d->dim[k].sm == (CFI_index_t)run)) run *= (size_t)d->dim[k++].extent;
+    while (k < d->rank && (d->dim[k].extent == 1 || d->dim[k].sm == (CFI_index_t)run))
+        run *= (size_t)d->dim[k++].extent;
     if (k == d->rank) {
         copy_row(data->base, 0, flat, run, 1, pack);
         return;
@@ -83,12 +104,12 @@ int ppf_data_look_all(const CFI_cdesc_t *const *descriptors, struct ppf_data *ou
     for (int i = 0; i < PPF_ARGS_MAX; i++) {
         int there = ppf_data_look(descriptors[i], &out[i]);
         if (there < 0)
-            return ppf_error(PP_ERR_ARG, "%s: argument %d is an assumed-size array; pass a section, with its size", call,
-                                    i + 1);
+            return ppf_error(PP_ERR_ARG, "%s: argument %d is an assumed-size array; pass a section, with its size",
+                             call, i + 1);
         if (!there) continue;
         if (n != i)
             return ppf_error(PP_ERR_ARG, "%s: argument %d is missing, or not allocated, but argument %d is there", call,
-                                    n + 1, i + 1);
+                             n + 1, i + 1);
         n = i + 1;
     }
     return n;
@@ -109,14 +130,16 @@ static size_t head_bytes(int n)
 size_t ppf_list_bytes(const struct ppf_data *args, int n)
 {
     size_t bytes = head_bytes(n);
-    for (int i = 0; i < n; i++) bytes = align_up(bytes) + args[i].bytes;
+    for (int i = 0; i < n; i++)
+        bytes = align_up(bytes) + args[i].bytes;
     return bytes;
 }
 
 void ppf_list_write(const struct ppf_data *args, int n, void *to)
 {
     struct ppf_list list = {.magic = PPF_LIST_MAGIC, .count = (uint32_t)n};
-    for (int i = 0; i < n; i++) list.item[i] = (struct ppf_list_item){args[i].elements, args[i].element_bytes};
+    for (int i = 0; i < n; i++)
+        list.item[i] = (struct ppf_list_item){args[i].elements, args[i].element_bytes};
     unsigned char *out = to;
     memcpy(out, &list, head_bytes(n));
     size_t end = head_bytes(n);

@@ -3,9 +3,12 @@
 #define PPF_DATA_H
 
 #include <ISO_Fortran_binding.h>
-#include <ppmpi.h>
+#include <ppmpi_binding.h>
 
 #define PPF_ARGS_MAX 8
+
+/* The last error of this thread; returns status. */
+int ppf_error(int status, const char *format, ...) PP_PRINTF(2, 3);
 
 struct ppf_data {
     const CFI_cdesc_t *descriptor;
@@ -17,6 +20,10 @@ struct ppf_data {
 /* 1; 0 when it is absent, which is what an unallocated array and a null pointer are too; PP_ERR_ARG for an assumed-size
  * array, whose size nobody knows. */
 int ppf_data_look(const CFI_cdesc_t *descriptor, struct ppf_data *out);
+
+/* A scalar of type character has as many elements as characters: its length is what one must know to allocate it. (Done by
+ * ppf_data_look already.) Others are one element. */
+void ppf_data_split(struct ppf_data *scalar);
 
 /* Between the array and consecutive bytes. */
 void ppf_data_pack(const struct ppf_data *data, void *to);

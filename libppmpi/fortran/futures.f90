@@ -177,15 +177,15 @@ contains
     call finish(c_cancel(f), c_char_'pp_cancel' // c_null_char, ierr)
   end subroutine
 
-  module subroutine pp_add_callback(f, callback, arg, ierr)
+  module subroutine pp_add_callback(f, pp_call, arg, ierr)
     type(pp_future), intent(in) :: f
-    procedure(pp_callback) :: callback
+    procedure(pp_callback) :: pp_call
     type(c_ptr), intent(in), optional :: arg
     integer(c_int), intent(out), optional :: ierr
     type(c_ptr) :: argument
     argument = c_null_ptr
     if (present(arg)) argument = arg
-    call finish(c_add_callback(f, c_funloc(callback), argument), c_char_'pp_add_callback' // c_null_char, ierr)
+    call finish(c_add_callback(f, c_funloc(pp_call), argument), c_char_'pp_add_callback' // c_null_char, ierr)
   end subroutine
 
   module subroutine pp_info(f, info, ierr)

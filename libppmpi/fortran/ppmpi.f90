@@ -34,10 +34,10 @@
 !     need not be contiguous. What is not allocated counts as absent. An assumed-size array has no size to go by: pass a section.
 ! Status.  ierr is optional and passed by keyword: PP_OK, a positive status when nothing is wrong but there is nothing
 !     (more) to get, or a negative PP_ERR_ code; pp_last_error() says why. A call that fails without ierr prints the reason to
-!     stderr and ends the program by error stop; positive statuses never do. The procedures of tasks, pp_task_…, fail the
-!     task instead. After an error every output is as it was before the call.
-! Numbers. Integers are integer(c_int), seconds real(c_double); seconds < 0 means for ever, 0 not at all. Sizes in bytes and
-!     numbers of elements are integer(c_size_t). Indices count from 1.
+!     stderr and ends the program by error stop; positive statuses never do. The procedures of tasks, pp_task_…, end the
+!     task instead, which has failed. After an error every output is as it was before the call.
+! Numbers. Integers are integer(c_int), seconds real(c_double); seconds < 0 means for ever, 0 not at all. Sizes in bytes are
+!     integer(c_size_t). Indices count from 1.
 ! Text.    Trailing blanks of texts that are passed do not count.
 module ppmpi
   use, intrinsic :: iso_c_binding, only: c_int, c_long, c_int64_t, c_size_t, c_double, c_ptr, c_null_ptr
@@ -123,12 +123,11 @@ module ppmpi
   end interface
   public :: pp_function, pp_callback
 
-  integer, parameter :: server_mark = 1886418544, submit_mark = 1886418545, template_mark = 1886418546
+  integer, parameter :: submit_mark = 1886418545, template_mark = 1886418546
 
   ! Options of pp_server_open. Every number and string has an environment variable PPMPI_<COMPONENT> (PPMPI_WORKERS=4), which
   ! wins over the program. Texts that are not allocated or blank: none.
   type, public :: pp_options
-    integer, private :: mark = server_mark
     integer(c_int) :: workers = PP_AUTODETECT          ! per rank; PP_AUTODETECT = one per core that the rank may use
     integer(c_int) :: cores_per_worker = 1             ! for tasks that use threads: cores each worker is bound to
     character(len=:), allocatable :: hosts             ! 'node-1,node-2': a program started plainly restarts itself there
@@ -167,6 +166,9 @@ module ppmpi
     procedure(pp_function), pointer, nopass :: function => null()
     type(pp_submit_options) :: options
   end type
+  interface pp_template
+    module procedure make_template
+  end interface
 
   ! What is known of a task.
   type, public :: pp_task_info
@@ -207,12 +209,15 @@ module ppmpi
   public :: pp_submit, pp_submit_with, pp_template_submit, pp_map, pp_fetch
   public :: pp_task_args, pp_task_args_size, pp_task_args_bytes, pp_task_return
   interface
-    ! Queues one call of task with a copy of the arguments. Never waits for a worker. The null future on failure.
-    function pp_submit(server, task, a1, a2, a3, a4, a5, a6, a7, a8, ierr) bind(C, name='pp_fortran_submit') result(f)
+    ! Procedures that are arguments have names that begin with pp_: gfortran takes the name of such a bind(C) dummy for a
+    ! global one, and a program or a module of that name could not use this module.
+
+    ! Queues one call of a task, pp_body, with a copy of the arguments. Never waits for a worker. The null future on failure.
+    function pp_submit(server, pp_body, a1, a2, a3, a4, a5, a6, a7, a8, ierr) bind(C, name='pp_fortran_submit') result(f)
       import :: pp_server, pp_future, pp_function, c_int
       implicit none
       type(pp_server), value :: server
-      procedure(pp_function) :: task
+      procedure(pp_function) :: pp_body
       type(*), dimension(..), intent(in), optional :: a1, a2, a3, a4, a5, a6, a7, a8
       integer(c_int), intent(out), optional :: ierr
       type(pp_future) :: f
@@ -220,13 +225,13 @@ module ppmpi
 
     ! The same with options, of type(pp_submit_options). (No other type is let through, but that is found at run time:
     ! a type with character components may not be named in an interface to C.)
-    function pp_submit_with(server, options, task, a1, a2, a3, a4, a5, a6, a7, a8, ierr) &
+    function pp_submit_with(server, options, pp_body, a1, a2, a3, a4, a5, a6, a7, a8, ierr) &
         bind(C, name='pp_fortran_submit_with') result(f)
       import :: pp_server, pp_future, pp_function, c_int
       implicit none
       type(pp_server), value :: server
       type(*), intent(in) :: options
-      procedure(pp_function) :: task
+      procedure(pp_function) :: pp_body
       type(*), dimension(..), intent(in), optional :: a1, a2, a3, a4, a5, a6, a7, a8
       integer(c_int), intent(out), optional :: ierr
       type(pp_future) :: f
@@ -247,11 +252,11 @@ module ppmpi
     ! One task for each item; the last dimension of items and results counts the items: task i gets items(…, i), and its
     ! result goes to results(…, i). All results that there are, are delivered; those of failed items stay untouched. ierr is the
     ! status of the failed item with the lowest index. Blocks.
-    subroutine pp_map(server, task, items, results, ierr) bind(C, name='pp_fortran_map')
+    subroutine pp_map(server, pp_body, items, results, ierr) bind(C, name='pp_fortran_map')
       import :: pp_server, pp_function, c_int
       implicit none
       type(pp_server), value :: server
-      procedure(pp_function) :: task
+      procedure(pp_function) :: pp_body
       type(*), dimension(..), intent(in) :: items
       type(*), dimension(..), intent(inout) :: results
       integer(c_int), intent(out), optional :: ierr
@@ -267,8 +272,9 @@ module ppmpi
       integer(c_int), intent(out), optional :: ierr
     end subroutine
 
-    ! The arguments of the submission, in its order. Their number and the size of each must agree; when they do not and ierr is
-    ! absent, the task has failed, with the code PP_ERR_SIZE and the reason as its message. It goes on to its end all the same.
+    ! The arguments of the submission, in its order. Their number must agree, and the number and size of the elements of each;
+    ! characters, and arrays of single bytes, take any argument of the same size in bytes. When they do not agree and ierr is
+    ! absent, the task ends here and has failed with PP_ERR_SIZE and the reason as its message.
     subroutine pp_task_args(task, a1, a2, a3, a4, a5, a6, a7, a8, ierr) bind(C, name='pp_fortran_task_args')
       import :: pp_task, c_int
       implicit none
@@ -277,19 +283,7 @@ module ppmpi
       integer(c_int), intent(out), optional :: ierr
     end subroutine
 
-    ! Number of elements of the i-th argument, to allocate an array for it; 1 for a scalar. A single argument is its bytes and
-    ! nothing else: mold, a scalar of its type and kind, tells their size then. Fails as pp_task_args does, and is then 0.
-    function pp_task_args_size(task, i, mold, ierr) bind(C, name='pp_fortran_task_args_size') result(elements)
-      import :: pp_task, c_int, c_size_t
-      implicit none
-      type(pp_task), intent(in) :: task
-      integer(c_int), value :: i
-      type(*), dimension(..), intent(in), optional :: mold
-      integer(c_int), intent(out), optional :: ierr
-      integer(c_size_t) :: elements
-    end function
-
-    ! Size of the i-th argument in bytes: the length of a character scalar.
+    ! Size of the i-th argument in bytes.
     function pp_task_args_bytes(task, i, ierr) bind(C, name='pp_fortran_task_args_bytes') result(bytes)
       import :: pp_task, c_int, c_size_t
       implicit none
@@ -309,6 +303,31 @@ module ppmpi
     end subroutine
   end interface
 
+  ! Number of elements of the i-th argument, to allocate an array for it; of a character scalar its length, of another scalar 1.
+  ! An index of kind int64 gives an answer of that kind, for more elements than the default kind can count. mold matters for an argument that C has submitted,
+  ! of which nothing but its bytes is known: a scalar or array of the type and kind that it has. Fails as pp_task_args does.
+  interface pp_task_args_size
+    function task_args_size(task, i, mold, ierr) bind(C, name='pp_fortran_task_args_size') result(elements)
+      import :: pp_task, c_int
+      implicit none
+      type(pp_task), intent(in) :: task
+      integer(c_int), value :: i
+      type(*), dimension(..), intent(in), optional :: mold
+      integer(c_int), intent(out), optional :: ierr
+      integer(c_int) :: elements
+    end function
+
+    function task_args_size_long(task, i, mold, ierr) bind(C, name='pp_fortran_task_args_size_long') result(elements)
+      import :: pp_task, c_int, c_int64_t
+      implicit none
+      type(pp_task), intent(in) :: task
+      integer(c_int64_t), value :: i
+      type(*), dimension(..), intent(in), optional :: mold
+      integer(c_int), intent(out), optional :: ierr
+      integer(c_int64_t) :: elements
+    end function
+  end interface
+
   ! ---- Everything else ---------------------------------------------------------------------------------------
 
   public :: pp_server_open, pp_server_close, pp_get_ncpus, pp_set_ncpus, pp_get_active_nodes, pp_get_stats, pp_print_stats
@@ -325,6 +344,15 @@ module ppmpi
   include 'interfaces.inc'
 
 contains
+
+  ! pp_template(task, options), which the private component keeps the type's own constructor from.
+  function make_template(pp_body, options) result(template)
+    procedure(pp_function) :: pp_body
+    type(pp_submit_options), intent(in), optional :: options
+    type(pp_template) :: template
+    template%function => pp_body
+    if (present(options)) template%options = options
+  end function
 
   elemental logical function same_future(a, b)
     type(pp_future), intent(in) :: a, b

@@ -9,8 +9,6 @@ submodule (ppmpi:ppmpi_support) ppmpi_server
       type(c_ptr), value :: argc, argv
       type(raw_options), intent(in) :: options
     end function
-    subroutine clear_error() bind(C, name='ppf_error_clear')
-    end subroutine
     integer(c_int) function c_server_close(server) bind(C, name='pp_server_close')
       import :: c_ptr, c_int
       type(c_ptr), value :: server
@@ -91,7 +89,6 @@ contains
     raw%signal_stats = o%signal_stats
     raw%log_level = o%log_level
     call flush_units()
-    call clear_error()
     server%address = c_server_open(c_null_ptr, c_null_ptr, raw)
     status = PP_OK
     if (.not. c_associated(server%address)) status = c_last_error_code()

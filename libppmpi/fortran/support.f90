@@ -64,11 +64,11 @@ submodule (ppmpi) ppmpi_support
       type(c_ptr), intent(in), value :: text
     end function
 
-    type(c_ptr) function c_last_error() bind(C, name='ppf_last_error')
+    type(c_ptr) function c_last_error() bind(C, name='pp_last_error')
       import :: c_ptr
     end function
 
-    integer(c_int) function c_last_error_code() bind(C, name='ppf_last_error_code')
+    integer(c_int) function c_last_error_code() bind(C, name='pp_last_error_code')
       import :: c_int
     end function
   end interface

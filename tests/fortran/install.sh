@@ -33,15 +33,16 @@ $fortran -std=f2018 "$consumer/main.f90" $(pkg-config --cflags --libs ppmpi-fort
     fail "pkg-config: does not build"
 check pkg-config "$scratch/by-pkg-config"
 
-source=$prefix/share/ppmpi/fortran
+source=$(pkg-config --variable=sourcedir ppmpi-fortran)
+[ "$source" -ef "$(dirname "$(pkg-config --variable=moduledir ppmpi-fortran)")" ] || fail "the source is not beside the module folder: $source"
 mkdir "$scratch/anew" && cd "$scratch/anew"
 header=$("$fortran" -print-file-name=include/ISO_Fortran_binding.h)
 cp "$header" .
-for file in data files library shim; do
+for file in data files shim; do
     # shellcheck disable=SC2046
-    $CC -std=c11 -D_GNU_SOURCE -I. -I"$prefix/share/ppmpi" $(pkg-config --cflags ppmpi) -c "$source/$file.c" || fail "source: $file.c"
+    $CC -std=c11 -D_GNU_SOURCE -I. -I"$(dirname "$source")" $(pkg-config --cflags ppmpi) -c "$source/$file.c" || fail "source: $file.c"
 done
 # shellcheck disable=SC2046
 $fortran "$source/ppmpi.f90" "$source/support.f90" "$source/server.f90" "$source/futures.f90" "$consumer/main.f90" \
-    data.o files.o library.o shim.o $(pkg-config --libs ppmpi) -Wl,-rpath,"$libdir" -o program || fail "source: does not build"
+    data.o files.o shim.o $(pkg-config --libs ppmpi) -Wl,-rpath,"$libdir" -o program || fail "source: does not build"
 check source "$scratch/anew/program"

@@ -21,6 +21,30 @@ contains
     call pp_task_return(task, sum(list))
   end subroutine
 
+  ! Never ends, and never sees anything of its caller's, when it goes on without its argument.
+  subroutine stuck_task(task) bind(C, name='')
+    type(pp_task), intent(inout) :: task
+    integer, volatile :: n
+    integer :: read_n
+    n = 0
+    call pp_task_args(task, read_n)
+    do while (n == 0)
+    end do
+    call pp_task_return(task, read_n)
+  end subroutine
+
+  subroutine no_size_task(task) bind(C, name='')
+    type(pp_task), intent(inout) :: task
+    call pp_task_return(task, pp_task_args_size(task, 3))
+  end subroutine
+
+  subroutine no_value_task(task) bind(C, name='')
+    type(pp_task), intent(inout) :: task
+    real, allocatable, save :: nothing(:)
+    call pp_task_return(task, nothing)
+    stop 5
+  end subroutine
+
   subroutine one_task(task) bind(C, name='')
     type(pp_task), intent(inout) :: task
     integer :: n
@@ -163,6 +187,10 @@ program test_errors
   call size_error(pp_submit(server, two_task, [1, 2], 1.0_real64), 'argument 1', 'an array that is too short')
   call size_error(pp_submit(server, two_task, [1, 2, 3], 1.0_real32), 'argument 2', 'a shorter kind')
   call size_error(pp_submit(server, none_task, 5), 'but 0', 'an argument nobody asks for')
+  call size_error(pp_submit(server, one_task, [2_int16, 3_int16]), '2 elements', 'as many bytes, but of another kind')
+  call size_error(pp_submit(server, stuck_task, [1, 2]), '2 elements', 'the task ends where its arguments are wrong')
+  call size_error(pp_submit(server, no_size_task, 1, 2), 'argument 3', 'size of an argument that is not there')
+  call expect(pp_submit(server, no_value_task), PP_ERR_ARG, PP_ERR_ARG, 'not allocated', 'a result that is not allocated')
 
   call expect(pp_submit(server, stop_task, 1), PP_ERR_CRASHED, 0, 'exit status 0', 'stop')
   call expect(pp_submit(server, stop_task, 2), PP_ERR_CRASHED, 5, 'exit status 5', 'stop 5')
@@ -183,17 +211,17 @@ program test_errors
   call pp_server_close(server)
   call pp_fetch(f, n, ierr=ierr)
   call claim_status(ierr, PP_ERR_HANDLE, 'after close')
-  call conclude(60)
+  call conclude(70)
 
 contains
-  ! The status is PP_ERR_SIZE where the library can say so, otherwise that is the code.
   subroutine size_error(future, message, what)
     type(pp_future), intent(in) :: future
     character(len=*), intent(in) :: message, what
     call pp_wait(future)
     call pp_info(future, info)
-    call claim(info%status == PP_ERR_SIZE .or. info%status == PP_ERR_TASK, what // ': fails')
-    call claim(info%code == PP_ERR_SIZE, what // ': code')
+    call claim_status(info%status, PP_ERR_SIZE, what // ': status')
+    call pp_fetch(future, n, ierr=ierr)
+    call claim_status(ierr, PP_ERR_SIZE, what // ': fetched')
     call claim(index(info%message, message) > 0, what // ': message: ' // trim(info%message))
     call pp_release(future)
   end subroutine

@@ -37,7 +37,7 @@ contains
     type(pp_task), intent(inout) :: task
     integer(c_int), allocatable :: x(:)
     integer(c_int) :: ierr
-    integer(c_size_t) :: n
+    integer :: n
     n = pp_task_args_size(task, 1, ierr=ierr)
     if (ierr /= PP_ERR_ARG) call pp_task_fail(task, ierr, 'size of an element that nobody has told')
     allocate(x(pp_task_args_size(task, 1, mold=0_c_int) + n))

@@ -72,7 +72,7 @@ contains
     type(pp_task), intent(inout) :: task
     character(len=:), allocatable :: text
     integer :: i
-    allocate(character(len=pp_task_args_bytes(task, 1)) :: text)
+    allocate(character(len=pp_task_args_size(task, 1)) :: text)
     call pp_task_args(task, text)
     do i = 1, len(text)
       if (text(i:i) >= 'a' .and. text(i:i) <= 'z') text(i:i) = achar(iachar(text(i:i)) - 32)
@@ -83,14 +83,28 @@ contains
   subroutine sizes_task(task) bind(C, name='')
     type(pp_task), intent(inout) :: task
     integer(c_size_t) :: n(3)
-    n = [pp_task_args_size(task, 1), pp_task_args_size(task, 2), pp_task_args_bytes(task, 3)]
+    n = [integer(c_size_t) :: pp_task_args_size(task, 1), pp_task_args_size(task, 2), pp_task_args_bytes(task, 3)]
     call pp_task_return(task, n)
   end subroutine
 
-  ! Elements of its single argument, of which the task knows the type.
-  subroutine molded_task(task) bind(C, name='')
+  ! Elements of its single argument, of any type and kind.
+  subroutine count_task(task) bind(C, name='')
     type(pp_task), intent(inout) :: task
-    call pp_task_return(task, int(pp_task_args_size(task, 1, mold=0.0_real64)))
+    call pp_task_return(task, pp_task_args_size(task, 1))
+  end subroutine
+
+  ! The same, for more elements than a default integer can count.
+  subroutine long_count_task(task) bind(C, name='')
+    type(pp_task), intent(inout) :: task
+    call pp_task_return(task, pp_task_args_size(task, 1_int64))
+  end subroutine
+
+  ! 12 characters, whatever they were before.
+  subroutine cut_task(task) bind(C, name='')
+    type(pp_task), intent(inout) :: task
+    character(len=4) :: words(3)
+    call pp_task_args(task, words)
+    call pp_task_return(task, words(3) // words(2) // words(1))
   end subroutine
 
   ! A result in place, and one that replaces another.
@@ -183,6 +197,8 @@ contains
     call claim(all(t == ['....bc', '....hi', '....no']), 'substrings of an array')
     call pp_fetch(pp_submit(server, echo_task, [list([6, 2, 4])]), chosen)
     call claim(all(chosen == [6, 2, 4]), 'vector subscript')
+    call pp_fetch(pp_submit(server, echo_task, (list([5, 1, 1]))), chosen)
+    call claim(all(chosen == [5, 1, 1]), 'vector subscript in brackets')
     call pp_fetch(pp_submit(server, echo_task, 2 * list(1:3) + 1), chosen)
     call claim(all(chosen == [3, 5, 7]), 'expression')
   end subroutine
@@ -195,6 +211,7 @@ contains
     character(len=:), allocatable :: s
     integer(int32), allocatable :: none(:)
     integer(int64) :: total
+    character(len=12) :: twelve
     integer(c_size_t) :: sizes(3)
     integer :: n, three(3)
     integer(c_int) :: ierr
@@ -220,10 +237,34 @@ contains
     call claim(size(none) == 0, 'zero-size array, alone')
     call pp_fetch(pp_submit(server, sizes_task, x, none, 'abc'), sizes)
     call claim(all(sizes == [5, 0, 3]), 'sizes, one of them zero')
-    call pp_fetch(pp_submit(server, molded_task, x), n)
+    call pp_fetch(pp_submit(server, count_task, x), n)
     call claim(n == 5, 'elements of a single argument')
-    call pp_fetch(pp_submit(server, molded_task, x(1:0)), n)
+    call pp_fetch(pp_submit(server, count_task, x(1:0)), n)
     call claim(n == 0, 'elements of a single argument of size zero')
+    call pp_fetch(pp_submit(server, count_task, reshape([1_int8, 2_int8, 3_int8, 4_int8, 5_int8, 6_int8], [2, 3])), n)
+    call claim(n == 6, 'elements of a single matrix of bytes')
+    call pp_fetch(pp_submit(server, count_task, (1.0_real128, 2.0_real128)), n)
+    call claim(n == 1, 'elements of a scalar')
+    call pp_fetch(pp_submit(server, count_task, ['abc', 'def', 'ghi', 'jkl']), n)
+    call claim(n == 4, 'elements of an array of strings')
+    call pp_fetch(pp_submit(server, count_task, [repeat('a', 9000000), repeat('b', 9000000)]), n)
+    call claim(n == 2, 'elements of an array of long strings')
+    call pp_fetch(pp_submit(server, count_task, ''), n)
+    call claim(n == 0, 'elements of an empty string')
+    call pp_fetch(pp_submit(server, count_task, 'a string'), n)
+    call claim(n == 8, 'elements of a string')
+    call pp_fetch(pp_submit(server, count_task, 4_'wide'), n)
+    call claim(n == 4, 'elements of a string of wide characters')
+    call pp_map(server, count_task, ['abc', 'def', 'ghi'], three)
+    call claim(all(three == 3), 'elements of strings that are items')
+    call pp_map(server, count_task, reshape([1, 2, 3, 4, 5, 6], [2, 3]), three)
+    call claim(all(three == 2), 'elements of columns that are items')
+    call pp_fetch(pp_submit(server, long_count_task, x), total)
+    call claim(total == 5, 'elements, as a long integer')
+    call pp_fetch(pp_submit(server, cut_task, 'abcdefghijkl'), twelve)
+    call claim(twelve == 'ijklefghabcd', 'a string as words')
+    call pp_fetch(pp_submit(server, cut_task, ['ab', 'cd', 'ef', 'gh', 'ij', 'kl']), twelve)
+    call claim(twelve == 'ijklefghabcd', 'words as longer words')
     call pp_fetch(pp_submit(server, in_place_task), three)
     call claim(all(three == [1, 20, 3]), 'result in place')
     total = 0
@@ -241,7 +282,7 @@ contains
     f = pp_submit(server, echo_task, nothing, 1, ierr=ierr)
     call claim_status(ierr, PP_ERR_ARG, 'an unallocated argument before another')
     call claim(f == PP_NULL_FUTURE, 'no future of a submission that failed')
-    f = pp_submit(server, molded_task, x)
+    f = pp_submit(server, count_task, x)
     call pp_fetch(f, nothing, ierr=ierr)
     call claim_status(ierr, PP_ERR_SIZE, 'fetching into what is not allocated')
     call pp_release(f)
@@ -261,5 +302,5 @@ program test_shapes
   call parts(server)
   call allocatables(server)
   call pp_server_close(server)
-  call conclude(40)
+  call conclude(50)
 end program
