@@ -6,14 +6,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-PP_API void pp_fortran_flush(void);
-void pp_fortran_flush_file(const char *path, int bytes); /* in server.f90 */
+PP_API int pp_fortran_flush(void);
+int pp_fortran_flush_file(const char *path, int bytes); /* in server.f90 */
 
-/* The library calls it, where it is there, before it forks and when a worker leaves. */
-void pp_fortran_flush(void)
+/* The library calls it where it is there. Returns how many such units are open. */
+int pp_fortran_flush(void)
 {
+    int count = 0;
     DIR *fds = opendir("/proc/self/fd");
-    if (!fds) return;
+    if (!fds) return 0;
     for (const struct dirent *entry; (entry = readdir(fds));) {
         char link[64], path[4096];
         struct stat s;
@@ -21,7 +22,8 @@ void pp_fortran_flush(void)
         if (entry->d_name[0] == '.' || fd <= STDERR_FILENO || fstat(fd, &s) != 0 || !S_ISREG(s.st_mode)) continue;
         snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
         ssize_t bytes = readlink(link, path, sizeof path);
-        if (bytes > 0 && (size_t)bytes < sizeof path) pp_fortran_flush_file(path, (int)bytes);
+        if (bytes > 0 && (size_t)bytes < sizeof path) count += pp_fortran_flush_file(path, (int)bytes);
     }
     closedir(fds);
+    return count;
 }

@@ -1,6 +1,5 @@
 ! The server's calls of module ppmpi, and those about the whole farm.
 submodule (ppmpi:ppmpi_support) ppmpi_server
-  use, intrinsic :: iso_fortran_env, only: output_unit, error_unit
   implicit none
 
   interface
@@ -88,7 +87,6 @@ contains
     raw%progress = o%progress
     raw%signal_stats = o%signal_stats
     raw%log_level = o%log_level
-    call flush_units()
     server%address = c_server_open(c_null_ptr, c_null_ptr, raw)
     status = PP_OK
     if (.not. c_associated(server%address)) status = c_last_error_code()
@@ -99,7 +97,6 @@ contains
     type(pp_server), intent(inout) :: server
     integer(c_int), intent(out), optional :: ierr
     integer(c_int) :: status
-    call flush_units() ! the table of option stats comes behind what the program wrote
     status = c_server_close(server%address)
     if (status == PP_OK) server%address = c_null_ptr
     call finish(status, c_char_'pp_server_close' // c_null_char, ierr)
@@ -160,7 +157,6 @@ contains
   module subroutine pp_print_stats(server, ierr)
     type(pp_server), intent(in) :: server
     integer(c_int), intent(out), optional :: ierr
-    call flush_units()
     call finish(print_stats(server%address), c_char_'pp_print_stats' // c_null_char, ierr)
   end subroutine
 
@@ -208,10 +204,11 @@ contains
     text = fortran_text(c_version())
   end subroutine
 
-  ! Called by the shim: flushes the unit of newunit= that is connected to the file, if there is one.
-  subroutine flush_file(path, n) bind(C, name='pp_fortran_flush_file')
+  ! Called by the shim: flushes the unit of newunit= that is connected to the file; 1 when there is one.
+  function flush_file(path, n) bind(C, name='pp_fortran_flush_file') result(count)
     integer(c_int), value :: n
     character(kind=c_char), intent(in) :: path(n)
+    integer(c_int) :: count
     character(len=n) :: name
     logical :: is_open
     integer :: unit, i
@@ -219,12 +216,9 @@ contains
       name(i:i) = path(i)
     end do
     inquire(file=name, opened=is_open, number=unit)
-    if (is_open .and. unit < -1) flush(unit)
-  end subroutine
-
-  ! C writes to the same files past the buffers of these units.
-  subroutine flush_units()
-    flush(output_unit)
-    flush(error_unit)
-  end subroutine
+    count = 0
+    if (.not. is_open .or. unit >= -1) return
+    flush(unit)
+    count = 1
+  end function
 end submodule

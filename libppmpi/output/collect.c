@@ -1,12 +1,11 @@
 #include "output/collect.h"
 
 #include "base/clock.h"
-#include "base/futex.h"
+#include "base/units.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdio_ext.h>
@@ -15,50 +14,22 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* libgfortran's buffers, where the program has any: the argument NULL means all units. */
-extern void _gfortran_flush_i4(int *unit) __attribute__((weak));
-/* … but for the units of newunit=, which the Fortran module finds, slowly. */
-extern void pp_fortran_flush(void) __attribute__((weak));
-
 void ppi_collector_flush(void)
 {
     fflush(NULL);
-    if (_gfortran_flush_i4) _gfortran_flush_i4(NULL);
+    ppi_units_flush();
 }
 
 void ppi_collector_flush_files(void)
 {
-    ppi_collector_flush();
-    if (pp_fortran_flush) pp_fortran_flush();
-}
-
-#define LEAVING_PATIENCE_NS 500000000ull
-
-static _Atomic uint32_t flushing;
-
-static void *flush_fortran(void *unused)
-{
-    int standard_output = 6; /* on its own and first: all units stop at the one that is locked */
-    _gfortran_flush_i4(&standard_output);
-    _gfortran_flush_i4(NULL);
-    if (pp_fortran_flush) pp_fortran_flush();
-    atomic_store(&flushing, 0);
-    ppi_futex_wake(&flushing, 1);
-    return unused;
+    fflush(NULL);
+    ppi_units_flush_files();
 }
 
 void ppi_collector_flush_leaving(void)
 {
-    pthread_t thread;
     fflush(NULL);
-    if (!_gfortran_flush_i4) return;
-    uint64_t now = ppi_now_ns(), deadline = now + LEAVING_PATIENCE_NS;
-    atomic_store(&flushing, 1);
-    if (pthread_create(&thread, NULL, flush_fortran, NULL) != 0) return;
-    while (atomic_load(&flushing) && now < deadline) {
-        ppi_futex_wait(&flushing, 1, deadline - now);
-        now = ppi_now_ns();
-    }
+    ppi_units_flush_leaving();
 }
 
 #define HIGH_FD 200       /* out of the way of the numbers that programs expect */
@@ -107,7 +78,9 @@ void ppi_collector_init(struct ppi_collector *collector, const int fds[2])
         collector->write_fd[i] = fcntl(STDOUT_FILENO + i, F_DUPFD_CLOEXEC, HIGH_FD);
         if (collector->write_fd[i] < 0) collector->write_fd[i] = fcntl(STDOUT_FILENO + i, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
     }
-    if (fds) collector->fastest_ns = measure();
+    if (!fds) return;
+    ppi_units_watch();
+    collector->fastest_ns = measure();
 }
 
 void ppi_collector_fini(struct ppi_collector *collector)

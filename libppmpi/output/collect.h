@@ -39,14 +39,10 @@ void ppi_collector_fini(struct ppi_collector *collector);
 /* Whether a task that took so long can have printed. */
 int ppi_collector_suspects(const struct ppi_collector *collector, uint64_t duration_ns);
 
-/* Flushes C's and Fortran's buffers into the pipes. Without the lock: it waits while a pipe is full. */
+/* Flushes C's and Fortran's buffers (see units.h) after a task, before a fork and at an end in order, and from an exit handler.
+ * Without the lock: it waits while a pipe is full. */
 void ppi_collector_flush(void);
-
-/* And what Fortran has in its buffers for all files: before a fork, and when the process leaves. */
 void ppi_collector_flush_files(void);
-
-/* The same from an exit handler. A Fortran I/O statement that fails calls exit with its unit locked, and flushing that unit
- * would wait for ever: another thread does it, for which this one waits half a second at most. */
 void ppi_collector_flush_leaving(void);
 
 /* With the lock held, after a task that took so long: reads what is in the pipes into text[] and bytes[], and puts back what

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "base/thread.h"
+#include "base/units.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -27,6 +28,7 @@
 
 void ppi_server_print(const struct ppi_text text[2])
 {
+    ppi_units_flush_standard();
     for (int i = 0; i < 2; i++) {
         if (text[i].bytes == 0) continue;
         FILE *stream = i == 0 ? stdout : stderr;

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/status.h"
+#include "base/units.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -98,6 +99,7 @@ int ppi_server_print_stats(struct pp_server *s, FILE *stream)
     ppi_server_stats(s, &p);
     pthread_mutex_unlock(&s->lock);
 
+    ppi_units_flush_standard();
     int failed = fprintf(stream, "Job execution statistics:\n job count | %% of all jobs | job time sum | time per job | job server\n") < 0;
     for (int i = 0; i < count && !failed; i++)
         failed = fprintf(stream, "%10" PRIu64 " | %13.2f | %12.4f | %12.6f | %s\n", rows[i].jobs,

@@ -27,6 +27,11 @@ contains
     write(unit, '(a,i0)') 'file of ', i
   end subroutine
 
+  integer function value_of(f)
+    type(pp_future), intent(in) :: f
+    call pp_fetch(f, value_of)
+  end function
+
   subroutine stop_task(task) bind(C, name='')
     type(pp_task), intent(inout) :: task
     write(*, '(a)') 'before stop'
@@ -41,24 +46,35 @@ program output
   integer, parameter :: n = 40
   type(pp_server) :: server
   type(pp_future) :: f(n)
-  integer :: i, k
-  integer :: status
+  integer :: i, k, unit, status
+  character(len=32) :: name, text
   open(newunit=log_unit, file='output.log', status='replace', action='write')
   write(log_unit, '(a)') 'logged before'
   write(*, '(a)') 'before open'
   server = pp_server_open(pp_options(workers=2))
+  write(*, '(a)') 'before the tasks'
   do i = 1, n
     f(i) = pp_submit(server, lines_task, i)
   end do
   do i = 1, n
     call pp_fetch(f(i), k)
+    write(*, '(a,i0)') 'fetched ', k
   end do
   do i = 1, 4
     f(i) = pp_submit(server, file_task, i)
   end do
   f(5) = pp_submit(server, stop_task)
   call pp_wait_all(f(1:5), -1.0d0)
+  do i = 1, 4 ! while the units are open in the workers
+    write(name, '(a,i0,a)') 'output-', i, '.txt'
+    open(newunit=unit, file=trim(name), status='old', action='read')
+    read(unit, '(a)', iostat=status) text
+    if (status /= 0) write(*, '(2a)') 'nothing in ', trim(name)
+    close(unit)
+  end do
   call pp_fetch(f(5), k, ierr=status)
+  ! A statement that calls us has locked the unit that text of tasks goes through.
+  write(*, '(a,i0)') 'in a statement ', value_of(pp_submit(server, lines_task, 99))
   write(*, '(a)') 'before the table'
   call pp_print_stats(server)
   write(*, '(a)') 'after the table'
