@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/status.h"
+#include "base/units.h"
 
 #include <stdio.h>
 #include <stdio_ext.h>
@@ -21,9 +22,6 @@ struct ppi_pool_rank {
     struct ppi_pool_report reports[REPORTS];
     int count;
 };
-
-/* libgfortran's buffers, where the program has any. */
-extern void _gfortran_flush_i4(int *unit) __attribute__((weak));
 
 static void report(struct ppi_pool *pool, enum ppi_pool_event event)
 {
@@ -81,8 +79,7 @@ static void flush_standard_streams(void)
 {
     if (__fpending(stdout)) fflush(stdout);
     if (__fpending(stderr)) fflush(stderr);
-    if (_gfortran_flush_i4)
-        for (int unit = 0; unit <= 6; unit += 6) _gfortran_flush_i4(&unit);
+    ppi_units_flush();
 }
 
 static int rank_work(struct ppi_pool *pool)

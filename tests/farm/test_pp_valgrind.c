@@ -2,7 +2,6 @@
 #include "farm/test_futures.h"
 
 #include <errno.h>
-#include <sys/resource.h>
 
 static void called(pp_future f, void *arg)
 {
@@ -27,9 +26,6 @@ static void echo(pp_task *task)
 static int the_program(void)
 {
     pp_options options = PP_OPTIONS_INIT;
-    /* valgrind notes every page of what is reserved: without a limit that is terabytes. */
-    struct rlimit limit = {(rlim_t)16 << 30, (rlim_t)16 << 30};
-    setrlimit(RLIMIT_AS, &limit);
     options.workers = 2;
     {
         enum { N = 40, LARGE = 100000 };
