@@ -28,7 +28,7 @@
 !
 ! Tasks.   A task is a module procedure, or an internal one that uses nothing of its host, with the interface
 !     pp_function. It sees the memory of the program as it was when pp_server_open was called, private to its worker:
-!     later changes to module variables and COMMON do not travel. What it needs comes in its arguments.
+!     later changes to module variables and COMMON do not travel. What it needs comes in its arguments, or by pp_share.
 ! Data.    a1 … a8, value, items and results are scalars or arrays of rank 0 to 7, of any kind of integer, real, complex,
 !     logical, character, and of plain derived types: no pointer, allocatable or type-bound procedure in them. Array sections
 !     need not be contiguous. What is not allocated counts as absent. An assumed-size array has no size to go by: pass a section.
@@ -330,6 +330,7 @@ module ppmpi
 
   ! ---- Everything else ---------------------------------------------------------------------------------------
 
+  public :: pp_prepare, pp_server_open_comm, pp_server_is_open
   public :: pp_server_open, pp_server_close, pp_get_ncpus, pp_set_ncpus, pp_get_active_nodes, pp_get_stats, pp_print_stats
   public :: pp_result, pp_result_size, pp_release, pp_wait, pp_wait_for, pp_done, pp_wait_all, pp_wait_any, pp_wait_failed
   public :: pp_wait_group, pp_next, pp_cancel, pp_add_callback, pp_info
@@ -342,6 +343,7 @@ module ppmpi
   end interface
 
   include 'interfaces.inc'
+  include 'share.inc'
 
 contains
 

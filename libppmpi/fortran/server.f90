@@ -8,6 +8,13 @@ submodule (ppmpi:ppmpi_support) ppmpi_server
       type(c_ptr), value :: argc, argv
       type(raw_options), intent(in) :: options
     end function
+    type(c_ptr) function c_server_open_comm(comm, options) bind(C, name='pp_server_open_comm_f')
+      import :: c_ptr, c_int, raw_options
+      integer(c_int), value :: comm
+      type(raw_options), intent(in) :: options
+    end function
+    subroutine c_prepare() bind(C, name='pp_prepare')
+    end subroutine
     integer(c_int) function c_server_close(server) bind(C, name='pp_server_close')
       import :: c_ptr, c_int
       type(c_ptr), value :: server
@@ -58,14 +65,12 @@ submodule (ppmpi:ppmpi_support) ppmpi_server
 
 contains
 
-  module function pp_server_open(options, ierr) result(server)
+  ! The options as C has them. hosts and modules hold the texts that it points to.
+  function to_raw(options, hosts, modules) result(raw)
     type(pp_options), intent(in), optional :: options
-    integer(c_int), intent(out), optional :: ierr
-    type(pp_server) :: server
-    type(pp_options) :: o
+    character(len=:, kind=c_char), allocatable, target, intent(inout) :: hosts, modules
     type(raw_options) :: raw
-    character(len=:, kind=c_char), allocatable, target :: hosts, modules
-    integer(c_int) :: status
+    type(pp_options) :: o
     if (present(options)) o = options
     raw%size = c_sizeof(raw)
     raw%workers = o%workers
@@ -87,10 +92,41 @@ contains
     raw%progress = o%progress
     raw%signal_stats = o%signal_stats
     raw%log_level = o%log_level
-    server%address = c_server_open(c_null_ptr, c_null_ptr, raw)
+  end function
+
+  module function pp_server_open(options, ierr) result(server)
+    type(pp_options), intent(in), optional :: options
+    integer(c_int), intent(out), optional :: ierr
+    type(pp_server) :: server
+    character(len=:, kind=c_char), allocatable, target :: hosts, modules
+    integer(c_int) :: status
+    server%address = c_server_open(c_null_ptr, c_null_ptr, to_raw(options, hosts, modules))
     status = PP_OK
     if (.not. c_associated(server%address)) status = c_last_error_code()
     call finish(status, c_char_'pp_server_open' // c_null_char, ierr)
+  end function
+
+  module subroutine pp_prepare()
+    call c_prepare()
+  end subroutine
+
+  module function pp_server_open_comm(comm, options, ierr) result(server)
+    integer, intent(in) :: comm
+    type(pp_options), intent(in), optional :: options
+    integer(c_int), intent(out), optional :: ierr
+    type(pp_server) :: server
+    character(len=:, kind=c_char), allocatable, target :: hosts, modules
+    integer(c_int) :: status
+    server%address = c_server_open_comm(comm, to_raw(options, hosts, modules))
+    status = PP_OK
+    if (.not. c_associated(server%address)) status = c_last_error_code()
+    call finish(status, c_char_'pp_server_open_comm' // c_null_char, ierr)
+  end function
+
+  pure module function pp_server_is_open(server) result(open)
+    type(pp_server), intent(in) :: server
+    logical :: open
+    open = c_associated(server%address)
   end function
 
   module subroutine pp_server_close(server, ierr)

@@ -13,10 +13,10 @@ bad=0
 # ---- name(arguments) of each procedure, as the page and as the source have them
 
 sed -n 's/^\.It Li "\(.*\)"$/\1/p' "$page" | grep -o 'pp_[a-z_]*(.*)' | tr -d '[] ' | sort > "$scratch/page"
-sed 's/ *!.*//' "$source/ppmpi.f90" "$source/interfaces.inc" | awk '
+sed 's/ *!.*//' "$source/ppmpi.f90" "$source/interfaces.inc" "$source/share.inc" | awk '
     /&$/ { sub(/ *&$/, ""); joined = joined $0; next }
     { print joined $0; joined = "" }' | grep -vE '^ *end (function|subroutine|interface|module)' > "$scratch/source"
-sed -nE '/^ *abstract interface/,/^  public/d; s/^ *(module )?(function|subroutine) ([a-z_]*\([^)]*\)).*/\3/p' "$scratch/source" | tr -d ' ' |
+sed -nE '/^ *abstract interface/,/^  public/d; s/^ *(pure )?(module )?(function|subroutine) ([a-z_]*\([^)]*\)).*/\4/p' "$scratch/source" | tr -d ' ' |
     sed 's/^task_\(args_size\)(/pp_task_\1(/; s/^task_\(args_size\)_long(/pp_task_\1(/; s/^task_id_int[0-9]*(/pp_task_id(/
          s/pp_body/task/; s/pp_call/callback/' | grep '^pp_' | sort -u > "$scratch/procedures"
 diff "$scratch/page" "$scratch/procedures" > "$scratch/differences" || {
