@@ -276,7 +276,7 @@ int ppi_ranks_handshake(struct pp_server *s)
                                      .log_level = s->options.log_level,
                                      .bind = 1,
                                      .beat_ns = ppi_lost_beat_ns(s),
-                                     .silence_ns = s->callers_only ? 0 : 4 * ppi_lost_beat_ns(s)};
+                                     .silence_ns = s->callers_only ? 0 : 12 * ppi_lost_beat_ns(s)};
         if (r->node != i) {
             const struct ppi_rank *holder = &s->ranks[r->node];
             w.holder_pid = holder->pid;
@@ -320,8 +320,8 @@ int ppi_ranks_ready(struct pp_server *s)
 void ppi_ranks_stop(struct pp_server *s, int status, int at_once)
 {
     if (!s->transport) return;
-    for (int i = 1; i < s->rank_count; i++)
-        ppi_ranks_post(s, i, PPI_WIRE_STOP, 0, &(struct ppi_wire_stop){status, at_once}, NULL, 0);
+    struct ppi_wire_stop w = {.status = status, .at_once = at_once, .lost = s->transport->lost};
+    for (int i = 1; i < s->rank_count; i++) ppi_ranks_post(s, i, PPI_WIRE_STOP, 0, &w, NULL, 0);
     if (ppi_server_wait(s, all_bye, s, ppi_now_ns() + (at_once ? BYE_AT_ONCE_NS : BYE_PATIENCE_NS)) != PP_OK)
         ppi_log(at_once ? PP_LOG_INFO : PP_LOG_WARNING, "not every rank has said that it stops");
 }

@@ -40,7 +40,7 @@ void ppi_server_refuse(struct ppi_transport *t, const char *why)
 {
     int first = t->rank == 0, wanted = first ? t->size - 1 : 1, heard = 0;
     uint64_t until = ppi_now_ns() + (first ? PATIENCE_OF_RANK_0_NS : PATIENCE_NS);
-    for (int i = 1; first && i < t->size; i++) tell(t, i, PPI_WIRE_STOP, &(struct ppi_wire_stop){1, 1});
+    for (int i = 1; first && i < t->size; i++) tell(t, i, PPI_WIRE_STOP, &(struct ppi_wire_stop){.status = 1, .at_once = 1});
     while (heard < wanted && ppi_now_ns() < until) heard += hear(t, first ? PPI_WIRE_BYE : PPI_WIRE_STOP);
     if (heard < wanted) {
         ppi_log_rank(t->rank);

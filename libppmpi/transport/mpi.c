@@ -54,7 +54,7 @@ struct mpi {
     struct request *outgoing;
     struct peer *peers;
     int *active, active_count;
-    int finalize, lost; /* lost: peers */
+    int finalize;
     struct stream *forgotten; /* outgoing to lost peers: to be told to be done */
     int keyval, closing; /* keyval: of the attribute of MPI_COMM_SELF that tells us of MPI_Finalize */
 };
@@ -273,7 +273,7 @@ static void mpi_forget(struct ppi_transport *t, int peer)
 {
     struct mpi *m = (struct mpi *)t;
     struct peer *p = &m->peers[peer];
-    if (!p->lost) m->lost++;
+    if (!p->lost) t->lost++;
     p->lost = 1;
     for (struct request **at = &m->outgoing; *at;)
         if ((*at)->peer == peer)
@@ -327,8 +327,8 @@ static void mpi_close(struct ppi_transport *t)
         MPI_Comm_delete_attr(MPI_COMM_SELF, m->keyval);
         MPI_Comm_free_keyval(&m->keyval);
     }
-    if (ppi_mpi_runs() && !m->lost) MPI_Comm_free(&m->comm); /* collective: it would wait for the lost */
-    if (m->finalize) finalize(m->lost);
+    if (ppi_mpi_runs() && !t->lost) MPI_Comm_free(&m->comm); /* collective: it would wait for the lost */
+    if (m->finalize) finalize(t->lost);
     free(m->peers);
     free(m->active);
     free(m);

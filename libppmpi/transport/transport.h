@@ -45,6 +45,7 @@ struct ppi_transport {
     const struct ppi_transport_ops *ops;
     int rank, size;
     enum ppi_transport_threads threads;
+    int lost; /* peers that will take no part in closing */
     void (*finalizing)(void); /* of ppi_transport_comm: called when the program finalises MPI while this is open; or NULL */
 };
 

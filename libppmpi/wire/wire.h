@@ -71,7 +71,7 @@ struct ppi_wire_welcome {
     int32_t holder_fd, reserved;
     int32_t workers, first_number, cores_per_worker, restart, log_level, bind;
     uint64_t beat_ns;    /* say something at least as often */
-    uint64_t silence_ns; /* the server is lost when nothing came from it for so long; 0 = never */
+    uint64_t silence_ns; /* the server is lost, and the job with it, when nothing came from it for so long; 0 = never */
 };
 
 /* agent → server: the workers run, or why not (bytes: the text) */
@@ -164,6 +164,7 @@ struct ppi_wire_beat {
 /* server → agent: stop the workers, say BYE, exit with this status */
 struct ppi_wire_stop {
     int32_t status, at_once; /* at_once: without waiting for running tasks */
+    int32_t lost, reserved;  /* ranks that will not take part in the end of MPI */
 };
 
 struct ppi_wire_bye {
