@@ -5,6 +5,8 @@
  *     farm --memory [--tasks N]      resident memory of this process per queued task
  *     farm --scaling                 nanoseconds per task for 1,000 to 1,000,000 of them
  *     farm --idle                    CPU time of all processes of the farm while the program waits 2 s for one task
+ *     farm --echo --bytes N [--tasks N]
+ *                                    so many bytes there and back, one at a time; under a launcher to another rank
  *     farm --open-close              nothing; the whole process is timed from outside
  *
  * Prints one line of key=value per measurement.
@@ -92,6 +94,16 @@ static void blocker(pp_task *task)
 
     for (int i = 0; i < 12000 && access(path, F_OK) == 0; i++)
         sleep_s(0.005);
+}
+
+static void echo_task(pp_task *task)
+{
+    size_t bytes;
+    const void *args = pp_task_args(task, &bytes);
+    void *result = pp_task_result(task, bytes);
+
+    if (result)
+        memcpy(result, args, bytes);
 }
 
 /* ---- Measures ---- */
@@ -193,20 +205,80 @@ static double resident_bytes(void)
     return 1024 * kib;
 }
 
-/* Blockers hold every worker, so that all that is submitted behind them stays queued. */
-static void memory(pp_server *server, size_t tasks)
+/* A file that blockers look for. */
+static void make_hold(char *path)
 {
-    pp_future *futures = new_futures(tasks), *held = new_futures((size_t)pp_get_ncpus(server));
-    char path[] = "/tmp/ppmpi-bench-XXXXXX";
-    pp_stats stats = {.size = sizeof stats};
-    int workers = pp_get_ncpus(server), file = mkstemp(path);
-    double before, after;
+    int file = mkstemp(path);
 
     if (file < 0) {
         perror("farm: mkstemp");
         exit(1);
     }
     close(file);
+}
+
+/* submit copies, the task copies, pp_result lends: two copies, and between ranks two transfers. */
+static void echo(pp_server *server, size_t bytes, size_t tasks)
+{
+    enum { WARM_UP = 3 };
+    char path[] = "/tmp/ppmpi-bench-XXXXXX", *data = malloc(bytes);
+    double *us = calloc(tasks, sizeof *us);
+    int workers = pp_get_ncpus(server), rank = 0;
+    pp_future *held = new_futures((size_t)workers);
+    pp_task_info info = {.size = sizeof info};
+    pp_node node;
+
+    if (!data || !us)
+        die("echo");
+    memset(data, 1, bytes);
+    warm_up(server);
+    pp_get_active_nodes(server, &node, 1);
+    if (node.ranks == 1)
+        workers = 0; /* none is held */
+    make_hold(path);
+    for (int w = 0; w < workers; w++)
+        held[w] = pp_submit(server, blocker, path, sizeof path);
+    sleep_s(0.2); /* they run now; those of rank 0 stay, so that the echo comes from another */
+    for (int w = 0; w < workers; w++)
+        if (pp_info(held[w], &info) == PP_OK && info.rank != 0)
+            pp_cancel(held[w]);
+    for (size_t i = 0; i < WARM_UP + tasks; i++) {
+        double start = now_s();
+        pp_future f = pp_submit(server, echo_task, data, bytes);
+        const void *result;
+        size_t got;
+
+        if (pp_result(f, &result, &got) != PP_OK)
+            die("pp_result");
+        if (i >= WARM_UP)
+            us[i - WARM_UP] = 1e6 * (now_s() - start);
+        if (got != bytes || ((const char *)result)[bytes - 1] != 1)
+            die("wrong data");
+        pp_info(f, &info);
+        rank = info.rank;
+        pp_release(f);
+    }
+    unlink(path);
+    for (int w = 0; w < workers; w++)
+        pp_wait(held[w]);
+    free(held);
+    qsort(us, tasks, sizeof *us, by_size);
+    printf("program=farm measure=echo bytes=%zu tasks=%zu rank=%d median_us=%.3f p90_us=%.3f gb_per_s=%.3f\n", bytes, tasks,
+           rank, us[tasks / 2], us[tasks * 9 / 10], 1e-3 * (double)bytes / us[tasks / 2]);
+    free(data);
+    free(us);
+}
+
+/* Blockers hold every worker, so that all that is submitted behind them stays queued. */
+static void memory(pp_server *server, size_t tasks)
+{
+    pp_future *futures = new_futures(tasks), *held = new_futures((size_t)pp_get_ncpus(server));
+    char path[] = "/tmp/ppmpi-bench-XXXXXX";
+    pp_stats stats = {.size = sizeof stats};
+    int workers = pp_get_ncpus(server);
+    double before, after;
+
+    make_hold(path);
     warm_up(server);
     for (int w = 0; w < workers; w++)
         held[w] = pp_submit(server, blocker, path, sizeof path);
@@ -316,7 +388,8 @@ static void idle(pp_server *server)
 static int wrong_use(void)
 {
     fprintf(stderr,
-            "usage: farm [--tasks N] [--work-us X] [--latency | --memory | --scaling | --idle | --open-close]\n");
+            "usage: farm [--tasks N] [--work-us X] [--bytes N] "
+            "[--latency | --memory | --scaling | --idle | --echo | --open-close]\n");
     return 2;
 }
 
@@ -324,7 +397,7 @@ static int run(pp_server *server, int argc, char **argv)
 {
     const char *measure = "--throughput";
     double work_us = 0.0;
-    long tasks = 100000;
+    long tasks = 100000, bytes = 1 << 20;
 
     for (int i = 1; i < argc; i++) {
         char none[] = "", *end = none;
@@ -333,9 +406,11 @@ static int run(pp_server *server, int argc, char **argv)
             tasks = strtol(argv[++i], &end, 10);
         else if (strcmp(argv[i], "--work-us") == 0 && i + 1 < argc)
             work_us = strtod(argv[++i], &end);
+        else if (strcmp(argv[i], "--bytes") == 0 && i + 1 < argc)
+            bytes = strtol(argv[++i], &end, 10);
         else
             measure = argv[i];
-        if (*end != '\0' || tasks < 1 || !(work_us >= 0))
+        if (*end != '\0' || tasks < 1 || bytes < 1 || !(work_us >= 0))
             return wrong_use();
     }
     if (strcmp(measure, "--throughput") == 0)
@@ -348,6 +423,8 @@ static int run(pp_server *server, int argc, char **argv)
         scaling(server);
     else if (strcmp(measure, "--idle") == 0)
         idle(server);
+    else if (strcmp(measure, "--echo") == 0)
+        echo(server, (size_t)bytes, (size_t)tasks);
     else if (strcmp(measure, "--open-close") == 0)
         printf("program=farm measure=open-close workers=%d\n", pp_get_ncpus(server));
     else

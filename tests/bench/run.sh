@@ -1,10 +1,10 @@
 #!/bin/bash
 # run.sh [--quick] BUILD_DIR
 #
-# Measures the library (farm) beside the manager-worker loop in plain MPI (manager_worker), both taken from BUILD_DIR,
-# and prints one table. On a machine that others use too, and in a virtual one, speed changes by the minute: so each round
+# Measures the library (farm) beside the manager-worker loop in plain MPI (manager_worker), and for large data beside
+# bare copies and messages (copies), all taken from BUILD_DIR, and prints one table. On a machine that others use too, and in a virtual one, speed changes by the minute: so each round
 # runs every program once, in alternating order, and what counts are the ratios within a round and their median.
-# Seven rounds, about two minutes; --quick is one short round that shows that everything runs.
+# Seven rounds, about three minutes; --quick is one short round that shows that everything runs.
 #
 # From the environment: ROUNDS, MPIRUN (mpirun), NP (3: a manager and two workers).
 set -u
@@ -33,21 +33,24 @@ find_program()
 }
 farm=$(find_program "$1" farm) || exit 1
 baseline=$(find_program "$1" manager_worker) || exit 1
+copies=$(find_program "$1" copies) || exit 1
 
 mpirun=${MPIRUN:-mpirun}
 if "$mpirun" --version 2>/dev/null | grep -q 'Open MPI\|OpenRTE'; then
     launch=("$mpirun" -np "${NP:-3}" --oversubscribe --bind-to none)
+    pair=("$mpirun" -np 2)
     if [ "$(id -u)" = 0 ]; then
         export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
     fi
 else
+    pair=("$mpirun" -np 2)
     launch=("$mpirun" -np "${NP:-2}") # MPICH crawls when there are more ranks than cores
 fi
 
 if [ "$quick" = 1 ]; then
-    rounds=${ROUNDS:-1} tasks=20000 trips=2000 queued=20000 busy=1000
+    rounds=${ROUNDS:-1} tasks=20000 trips=2000 queued=20000 busy=1000 echoes=3
 else
-    rounds=${ROUNDS:-7} tasks=500000 trips=20000 queued=500000 busy=20000
+    rounds=${ROUNDS:-7} tasks=500000 trips=20000 queued=500000 busy=20000 echoes=20
 fi
 
 dir=$(mktemp -d) || exit 1
@@ -100,12 +103,22 @@ measure()
     9) take_seconds "$1" start_plain "$farm" --open-close ;;
     10) take_seconds "$1" start_base "${launch[@]}" "$baseline" --tasks 1 ;;
     11) take_seconds "$1" start_mpi "${launch[@]}" "$farm" --open-close ;;
+    12) take "$1" copy_1 gb_per_s "$copies" --bytes $mib --rounds $((20 * echoes)) ;;
+    13) take "$1" echo_1 gb_per_s "$farm" --echo --bytes $mib --tasks $((20 * echoes)) ;;
+    14) take "$1" copy_64 gb_per_s "$copies" --bytes $((64 * mib)) --rounds $echoes ;;
+    15) take "$1" echo_64 gb_per_s "$farm" --echo --bytes $((64 * mib)) --tasks $echoes ;;
+    16) take "$1" send_1 gb_per_s "${pair[@]}" "$copies" --mpi --bytes $mib --rounds $((20 * echoes)) ;;
+    17) take "$1" echo_mpi_1 gb_per_s "${pair[@]}" "$farm" --echo --bytes $mib --tasks $((20 * echoes)) ;;
+    18) take "$1" send_64 gb_per_s "${pair[@]}" "$copies" --mpi --bytes $((64 * mib)) --rounds $echoes ;;
+    19) take "$1" echo_mpi_64 gb_per_s "${pair[@]}" "$farm" --echo --bytes $((64 * mib)) --tasks $echoes ;;
     esac
 }
+measures=20
+mib=$((1 << 20))
 
 for ((round = 1; round <= rounds; round++)); do
-    for ((i = 0; i < 12; i++)); do
-        measure $round $((round % 2 ? i : 11 - i))
+    for ((i = 0; i < measures; i++)); do
+        measure $round $((round % 2 ? i : measures - 1 - i))
     done
 done
 take 1 memory bytes_per_task "$farm" --memory --tasks $queued
@@ -146,6 +159,10 @@ awk -v quick="$quick" '
         pair("one at a time, us, plain start", "trip_base", "trip_plain", "%.2f")
         pair("one at a time, us, under mpirun", "trip_base", "trip_mpi", "%.2f")
         pair("efficiency with tasks of 20 us, plain start", "busy_base", "busy_plain", "%.3f")
+        pair("1 MiB there and back, GB/s, plain start", "copy_1", "echo_1", "%.2f")
+        pair("64 MiB there and back, GB/s, plain start", "copy_64", "echo_64", "%.2f")
+        pair("1 MiB to another rank and back, GB/s", "send_1", "echo_mpi_1", "%.2f")
+        pair("64 MiB to another rank and back, GB/s", "send_64", "echo_mpi_64", "%.2f")
         pair("whole empty program, s, plain start", "start_base", "start_plain", "%.3f")
         pair("whole empty program, s, under mpirun", "start_base", "start_mpi", "%.3f")
         single("bytes of memory per queued task", "memory", "%.0f")
