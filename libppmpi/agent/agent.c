@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/futex.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "base/status.h"
 #include "function/function.h"
 
@@ -48,6 +49,16 @@ static int starting(const struct ppi_agent *agent)
     return 0;
 }
 
+/* What waits for reuse is the memory of nobody: together no more than a quarter of what there is, also where every core has a
+ * rank of its own. */
+static void share_out_warmth(struct ppi_agent *agent)
+{
+    int cores = ppi_topology_cores_in(&agent->config.topology->online), arenas = agent->config.workers + 1;
+    uint64_t share = ppi_memory_room("") / 8 / (uint64_t)(cores > arenas ? cores : arenas);
+    if (share > PPI_ARENA_WARM_MAX) share = PPI_ARENA_WARM_MAX;
+    agent->workspace->arena.warm_max = agent->workspace->board->warm_max = share;
+}
+
 int ppi_agent_open(struct ppi_agent *agent, struct ppi_workspace *workspace, struct ppi_pool *pool,
                    const struct ppi_agent_config *config, const struct ppi_agent_events *events)
 {
@@ -71,6 +82,7 @@ int ppi_agent_open(struct ppi_agent *agent, struct ppi_workspace *workspace, str
         return status;
     }
     agent->slot_count = agent->target = config->workers;
+    share_out_warmth(agent);
     ppi_place_spin(agent);
     if (config->workers == 0) return PP_OK; /* tasks run in the other ranks only */
     for (int i = 0; i < agent->slot_count; i++) {
@@ -150,6 +162,7 @@ void ppi_agent_close(struct ppi_agent *agent, double grace_s)
             free(slot->segment);
         }
     }
+    for (struct ppi_loan *loan; (loan = ppi_agent_dying_loan(agent));) free(loan);
     release(agent);
     agent->slot_count = 0;
 }
@@ -267,19 +280,6 @@ uint64_t ppi_agent_patience_ns(const struct ppi_agent *agent, uint64_t now_ns)
     return patience;
 }
 
-void ppi_agent_return_loan(struct ppi_agent *agent, struct ppi_loan *loan)
-{
-    struct ppi_worker_segment *segment = loan->segment;
-    segment->loans--;
-    if (segment->current) {
-        ppi_channel_return_block(&agent->slots[segment->slot].channel, loan->block);
-    } else if (segment->loans == 0) {
-        ppi_segment_destroy(&segment->map);
-        free(segment);
-    }
-    free(loan);
-}
-
 int ppi_agent_find_running(const struct ppi_agent *agent, uint64_t id, long *pid, uint64_t *started_ns)
 {
     for (int i = 0; i < agent->slot_count; i++) {
@@ -345,7 +345,7 @@ int ppi_agent_set_initializer(struct ppi_workspace *workspace, uint32_t function
     struct ppi_job job = {.bytes = bytes, .function = (uint16_t)function, .attempt = 1};
     if (bytes > PPI_INLINE_BYTES) {
         job.flags = PPI_JOB_BLOCK;
-        job.args.offset = ppi_arena_alloc(&workspace->arena, bytes);
+        job.args.offset = ppi_arena_alloc(&workspace->arena, bytes, NULL);
         if (!job.args.offset)
             return ppi_error(PP_ERR_NOMEM, "no memory for %llu bytes of initializer_args", (unsigned long long)bytes);
         memcpy(workspace->segment.base + job.args.offset, args, bytes);

@@ -32,7 +32,9 @@ struct ppi_agent_events {
  * back with ppi_agent_return_loan. */
 struct ppi_loan {
     struct ppi_worker_segment *segment;
+    uint64_t offset, bytes;
     uint32_t block;
+    struct ppi_loan *next, *previous; /* of the segment; once given back, among the dying */
 };
 
 struct ppi_agent_config {
@@ -110,6 +112,7 @@ struct ppi_agent {
         char *text;
         size_t bytes, room;
     } drained[2];
+    struct ppi_loan *dying; /* given back, and still with their memory */
     uint64_t next_drain_ns, drain_pause_ns; /* when running tasks are next asked for output */
 };
 
@@ -201,13 +204,24 @@ void ppi_agent_tell_running(struct ppi_agent *agent, uint64_t now_ns, uint64_t l
 /* Before ppi_agent_open: what each worker runs first. PP_ERR_NOMEM. */
 int ppi_agent_set_initializer(struct ppi_workspace *workspace, uint32_t function, const void *args, uint64_t bytes);
 
+/* A large one that was given back loses its memory, which takes long; so, as for ppi_arena_dying, not under a lock: while
+ * dying gives one, ppi_loan_remove it, then died. */
 void ppi_agent_return_loan(struct ppi_agent *agent, struct ppi_loan *loan);
+static inline int ppi_agent_has_dying(const struct ppi_agent *agent)
+{
+    return agent->dying != NULL;
+}
+struct ppi_loan *ppi_agent_dying_loan(struct ppi_agent *agent);
+void ppi_loan_remove(const struct ppi_loan *loan);
+void ppi_agent_loan_died(struct ppi_agent *agent, struct ppi_loan *loan);
 
 /* ---- between the files of this layer */
 
 struct ppi_worker_segment {
     struct ppi_segment map;
     int slot, loans, current; /* current: the slot's worker still writes to it */
+    struct ppi_loan *lent;
+    uint64_t returned; /* bytes that were given back and kept their memory, since the worker last looked */
 };
 
 /* slots.c */
@@ -233,6 +247,9 @@ int ppi_retries_worker(const struct ppi_agent *agent, int avoid); /* the slot fo
 int ppi_retries_push(struct ppi_agent *agent, const struct ppi_job *job); /* 0 without memory */
 void ppi_retries_remove(struct ppi_agent *agent, size_t index);
 void ppi_retries_place(struct ppi_agent *agent);
+
+/* loans.c */
+struct ppi_loan *ppi_loan_make(struct ppi_worker_segment *segment, uint64_t offset, uint64_t bytes, uint32_t block);
 
 /* collect.c */
 int ppi_collect_outcomes(struct ppi_agent *agent, int slot);

@@ -77,13 +77,11 @@ static int collect(struct ppi_agent *agent, int index, struct ppi_outcome *o, co
                                 .data = o->result.bytes_inline};
     if (in_block) {
         result.data = slot->segment->map.base + o->result.block.offset;
+        slot->segment->returned = 0; /* it has looked */
         if (o->flags & PPI_OUTCOME_OUTPUT) print(agent, slot, o);
         /* Half of the block numbers stay with the worker, whatever the program keeps. */
-        if (o->bytes >= LEND_FROM && slot->segment->loans < PPI_CHANNEL_BLOCKS / 2 &&
-            (result.loan = malloc(sizeof *result.loan))) {
-            *result.loan = (struct ppi_loan){slot->segment, o->result.block.block};
-            slot->segment->loans++;
-        }
+        if (o->bytes >= LEND_FROM && slot->segment->loans < PPI_CHANNEL_BLOCKS / 2)
+            result.loan = ppi_loan_make(slot->segment, o->result.block.offset, o->bytes, o->result.block.block);
     }
     /* A worker that has lost its reading ends leaves what was printed before in the pipes: it comes before the outcome. */
     if (o->flags & PPI_OUTCOME_LAST) ppi_collect_text(agent, index, 1);

@@ -11,6 +11,7 @@
 
 #include <poll.h>
 #include <ppmpi_binding.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -111,14 +112,15 @@ static void on_finished(void *ctx, const struct ppi_job *job, struct ppi_result 
                                 .signal = r->signal,
                                 .worker = r->worker,
                                 .attempt = job->attempt};
-    static const char no_memory[] = "no memory to send the result";
+    char no_memory[64];
     if (r->bytes <= PPI_WIRE_INLINE_MAX) {
         post(s, PPI_WIRE_RESULT, 0, &w, r->data, r->bytes);
     } else if (stream_result(s, r)) {
         post(s, PPI_WIRE_RESULT, PPI_WIRE_STREAMED, &w, NULL, 0);
     } else {
+        snprintf(no_memory, sizeof no_memory, "no memory to send the result of %llu bytes", (unsigned long long)r->bytes);
         w.status = PP_ERR_NOMEM;
-        w.bytes = sizeof no_memory - 1;
+        w.bytes = strlen(no_memory);
         post(s, PPI_WIRE_RESULT, 0, &w, no_memory, w.bytes);
     }
     if (job->flags & PPI_JOB_BLOCK) ppi_arena_free(&s->workspace->arena, job->args.offset, job->bytes);
@@ -174,6 +176,13 @@ static void refuse(struct serving *s, const struct ppi_job *job, const char *why
     on_finished(s, &without, &r);
 }
 
+static void refuse_args(struct serving *s, const struct ppi_job *job)
+{
+    char why[100];
+    snprintf(why, sizeof why, "no memory for arguments of %llu bytes on the node of the worker", (unsigned long long)job->bytes);
+    refuse(s, job, why);
+}
+
 static void add(struct serving *s, const struct ppi_job *job)
 {
     struct ppi_job *slot = job->avoid ? ppi_agent_add_retry(&s->agent, job->avoid) : ppi_agent_add(&s->agent);
@@ -188,10 +197,12 @@ static void add(struct serving *s, const struct ppi_job *job)
 static void args_arrived(void *ctx)
 {
     struct args_stream *in = ctx;
-    if (in->job.args.offset)
+    if (in->job.args.offset) {
+        in->s->workspace->board->promised -= in->job.bytes;
         add(in->s, &in->job);
-    else
-        refuse(in->s, &in->job, "no memory for the arguments on the node of the worker");
+    } else {
+        refuse_args(in->s, &in->job);
+    }
     free(in);
 }
 
@@ -212,18 +223,19 @@ static void on_task(struct serving *s, const struct ppi_wire_record *record)
         return;
     }
     job.flags = PPI_JOB_BLOCK;
-    job.args.offset = ppi_arena_alloc(&s->workspace->arena, w->bytes);
+    job.args.offset = ppi_arena_alloc(&s->workspace->arena, w->bytes, NULL);
     char *to = job.args.offset ? s->workspace->segment.base + job.args.offset : NULL;
     if (record->flags & PPI_WIRE_STREAMED) {
         struct args_stream *in = aligned_alloc(64, sizeof *in);
         if (!in) abort(); /* what follows on the stream could not be told apart any more */
         *in = (struct args_stream){s, job};
+        if (to) s->workspace->board->promised += w->bytes;
         s->transport->ops->stream(s->transport, 0, 0, to, w->bytes, args_arrived, in);
     } else if (to) {
         memcpy(to, record->data, w->bytes);
         add(s, &job);
     } else {
-        refuse(s, &job, "no memory for the arguments on the node of the worker");
+        refuse_args(s, &job);
     }
 }
 
@@ -376,7 +388,13 @@ static int step(struct serving *s)
     int moved = receive_all(s) + ppi_agent_remove_dropped(&s->shared);
     keep_in_touch(s);
     if (s->open) {
+        struct ppi_loan *loan;
         _Atomic uint32_t *wake[PPI_WORKERS_MAX];
+        while ((loan = ppi_agent_dying_loan(&s->agent))) {
+            ppi_loan_remove(loan);
+            ppi_agent_loan_died(&s->agent, loan);
+        }
+        ppi_arena_purge(&s->workspace->arena);
         moved += ppi_agent_poll(&s->agent, ppi_now_ns());
         int n = ppi_agent_flush(&s->agent, wake);
         for (int i = 0; i < n; i++) ppi_futex_wake(wake[i], 1);

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/futex.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "base/status.h"
 #include "worker/worker.h"
 
@@ -23,7 +24,7 @@
 /* Address space for a worker's results: much, but all workers of a node must fit into 47 bits and into ulimit -v. */
 static size_t segment_bytes(const struct ppi_agent *agent)
 {
-    uint64_t bytes = 2 * ppi_physical_memory(), share = ((uint64_t)16 << 40) / (uint64_t)agent->slot_count;
+    uint64_t bytes = 2 * ppi_memory_physical(), share = ((uint64_t)16 << 40) / (uint64_t)agent->slot_count;
     struct rlimit limit;
     if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY) {
         uint64_t part = limit.rlim_cur / 8 / (uint64_t)agent->slot_count;

@@ -82,6 +82,7 @@ int pp_fetch(pp_future f, void *result, size_t bytes)
         }
         t->flags |= PPI_TASK_TAKEN;
         ppi_server_dispose(s, index);
+        ppi_server_purge(s);
     }
     pthread_mutex_unlock(&s->lock);
     return status;
@@ -145,6 +146,7 @@ int pp_release(pp_future f)
     else
         ppi_server_give_up(s, t);
     if (s->waiting) s->wake_waiters = 1, pthread_cond_broadcast(&s->changed);
+    ppi_server_purge(s);
     pthread_mutex_unlock(&s->lock);
     return PP_OK;
 }

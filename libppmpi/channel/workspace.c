@@ -1,5 +1,6 @@
 #include "channel/workspace.h"
 
+#include "base/memory.h"
 #include "base/status.h"
 
 #include <string.h>
@@ -12,17 +13,11 @@
 #define ARENA_MOST ((uint64_t)4 << 40)
 #define SHARED_LEAST ((uint64_t)64 << 20)
 
-uint64_t ppi_physical_memory(void)
-{
-    long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
-    return pages > 0 && page > 0 ? (uint64_t)pages * (uint64_t)page : (uint64_t)1 << 30;
-}
-
 /* Address space is not memory: room for blocks of many sizes to be kept for reuse. Under ulimit -v the program, the workers'
  * segments and the stacks of threads need room too: then it is 1/part of that. */
 static uint64_t address_space(uint64_t least, uint64_t part)
 {
-    uint64_t bytes = 8 * ppi_physical_memory();
+    uint64_t bytes = 8 * ppi_memory_physical();
     if (bytes > ARENA_MOST) bytes = ARENA_MOST;
     struct rlimit limit;
     if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY && bytes > limit.rlim_cur / part)
@@ -58,6 +53,7 @@ int ppi_workspace_create(struct ppi_workspace *out, uint64_t arena_bytes)
     w.shared_notes = (char *)w.requests + requests;
     w.functions = w.shared_notes + notes;
     ppi_arena_init(&w.arena, w.segment.base, fixed, w.segment.bytes, 0);
+    w.arena.promised = &w.board->promised;
     *out = w;
     return PP_OK;
 }

@@ -19,6 +19,8 @@
 struct ppi_board {
     _Alignas(4096) _Atomic uint32_t may_spin; /* 1: there are idle cores; who waits may poll before it sleeps */
     uint32_t has_initializer; /* the rest is set before the workers start */
+    uint64_t warm_max;        /* for their arenas of results; the same as of ours */
+    _Atomic uint64_t promised; /* bytes of the arena that data on its way will fill */
     struct ppi_job initializer;
 };
 
@@ -43,8 +45,5 @@ void ppi_workspace_renew(const struct ppi_workspace *workspace, struct ppi_works
 
 /* In a worker process: from now on everything but the doorbell is read-only. */
 void ppi_workspace_protect(struct ppi_workspace *workspace);
-
-/* Physical memory of the machine in bytes. */
-uint64_t ppi_physical_memory(void);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "base/status.h"
 
 #include <stdlib.h>
@@ -47,6 +48,24 @@ void ppi_server_dispose(struct pp_server *s, uint32_t index)
     t->flags &= (uint8_t) ~(PPI_TASK_LOAN | PPI_TASK_BLOCK);
     ppi_task_apply(t, PPI_EVENT_RECYCLE);
     ppi_store_recycle(&s->store, index);
+}
+
+void ppi_server_purge(struct pp_server *s)
+{
+    struct ppi_range r;
+    struct ppi_loan *loan;
+    while (ppi_arena_dying(&s->workspace.arena, &r)) {
+        pthread_mutex_unlock(&s->lock);
+        ppi_memory_remove(s->workspace.segment.base + r.offset, r.bytes);
+        pthread_mutex_lock(&s->lock);
+        ppi_arena_died(&s->workspace.arena, r);
+    }
+    while ((loan = ppi_agent_dying_loan(&s->agent))) {
+        pthread_mutex_unlock(&s->lock);
+        ppi_loan_remove(loan);
+        pthread_mutex_lock(&s->lock);
+        ppi_agent_loan_died(&s->agent, loan);
+    }
 }
 
 const void *ppi_server_result_data(struct pp_server *s, const struct ppi_task *t)
@@ -103,10 +122,12 @@ static void set_value(struct pp_server *s, struct ppi_task *t, struct ppi_result
     if (r->in_arena) {
         offset = (uint64_t)((const char *)r->data - s->workspace.segment.base);
         r->in_arena = 0;
-    } else if ((offset = ppi_arena_alloc(&s->workspace.arena, r->bytes)) != 0) {
+    } else if ((offset = ppi_arena_alloc(&s->workspace.arena, r->bytes, NULL)) != 0) {
         memcpy(s->workspace.segment.base + offset, r->data, r->bytes);
     } else {
-        struct ppi_result none = {.status = PP_ERR_NOMEM};
+        char text[64];
+        snprintf(text, sizeof text, "no memory for the result of %llu bytes", (unsigned long long)r->bytes);
+        struct ppi_result none = {.status = PP_ERR_NOMEM, .data = text, .bytes = strlen(text)};
         t->status = PP_ERR_NOMEM;
         set_failure(s, t, &none);
         return;

@@ -174,6 +174,7 @@ static void give_back_loans(struct pp_server *s)
         t->flags &= (uint8_t)~PPI_TASK_LOAN;
         ppi_agent_return_loan(&s->agent, t->u.result.value.lent.loan);
     }
+    ppi_server_purge(s);
 }
 
 void ppi_server_destroy(struct pp_server *s)

@@ -196,6 +196,7 @@ int ppi_server_step(struct pp_server *s, enum ppi_step may)
         }
         if (transport && ppi_lost_due(s, now)) ppi_lost_check(s, now);
     }
+    ppi_server_purge(s);
     if (s->wake_waiters) {
         s->wake_waiters = 0;
         pthread_cond_broadcast(&s->changed);

@@ -70,13 +70,15 @@ static void stream_arrived(void *ctx)
 {
     struct incoming_stream *in = ctx;
     struct pp_server *s = in->server;
-    static const char no_memory[] = "no memory for the result";
+    char no_memory[64];
     pthread_mutex_lock(&s->lock);
     if (in->offset == 0) {
+        snprintf(no_memory, sizeof no_memory, "no memory for the result of %llu bytes", (unsigned long long)in->w.bytes);
         in->w.status = PP_ERR_NOMEM;
-        in->w.bytes = sizeof no_memory - 1;
+        in->w.bytes = strlen(no_memory);
         result_arrived(s, in->rank, &in->w, no_memory, 0, in->finished_ns);
     } else {
+        s->workspace.board->promised -= in->w.bytes;
         result_arrived(s, in->rank, &in->w, s->workspace.segment.base + in->offset, 1, in->finished_ns);
     }
     pthread_mutex_unlock(&s->lock);
@@ -88,7 +90,8 @@ static void begin_stream(struct pp_server *s, int rank, const struct ppi_wire_re
     struct incoming_stream *in = calloc(1, sizeof *in);
     if (!in) abort(); /* what follows on the stream could not be told apart any more */
     *in = (struct incoming_stream){.server = s, .rank = rank, .w = *w, .finished_ns = ppi_now_ns()};
-    in->offset = ppi_arena_alloc(&s->workspace.arena, w->bytes);
+    in->offset = ppi_arena_alloc(&s->workspace.arena, w->bytes, NULL);
+    if (in->offset) s->workspace.board->promised += w->bytes;
     s->transport->ops->stream(s->transport, rank, 0, in->offset ? s->workspace.segment.base + in->offset : NULL, w->bytes,
                               stream_arrived, in);
 }

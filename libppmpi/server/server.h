@@ -165,6 +165,8 @@ void ppi_server_count(struct pp_server *s, uint32_t index); /* the task has just
 void ppi_server_tell(struct pp_server *s, uint32_t index);  /* … and so have its callbacks */
 void ppi_server_dispose(struct pp_server *s, uint32_t index);
 void ppi_server_give_up(struct pp_server *s, struct ppi_task *task);
+/* With the lock held, which is released in between: what was given up loses its memory, where that takes long. */
+void ppi_server_purge(struct pp_server *s);
 const void *ppi_server_result_data(struct pp_server *s, const struct ppi_task *task);
 
 /* dispatch.c: ready tasks → agents. With the lock held. */

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/futex.h"
+#include "base/memory.h"
 #include "base/status.h"
 
 #include <math.h>
@@ -57,7 +58,7 @@ int ppi_server_submit(struct pp_server *s, pp_function fn, const void *args, siz
     uint64_t now = ppi_now_ns() - s->opened_ns, offset = 0;
     uint32_t function, index = PPI_TASK_NONE;
     _Atomic uint32_t *wake[PPI_WORKERS_MAX];
-    int wakes = 0, kick = 0, group = 0;
+    int wakes = 0, kick = 0, group = 0, fresh = 0;
 
     pthread_mutex_lock(&s->lock);
     s->calls++;
@@ -68,7 +69,7 @@ int ppi_server_submit(struct pp_server *s, pp_function fn, const void *args, siz
     }
     if ((status = ppi_functions_number(s->functions, fn, &function, &is_new)) != PP_OK) goto out;
     if (is_new) ppi_agent_define(&s->workspace, function, ppi_functions_ref(s->functions, function));
-    if (bytes > PPI_TASK_INLINE_ARGS && !(offset = ppi_arena_alloc(&s->workspace.arena, bytes))) {
+    if (bytes > PPI_TASK_INLINE_ARGS && !(offset = ppi_arena_alloc(&s->workspace.arena, bytes, &fresh))) {
         status = ppi_error(PP_ERR_NOMEM, "no memory for arguments of %zu bytes", bytes);
         goto out;
     }
@@ -88,8 +89,12 @@ int ppi_server_submit(struct pp_server *s, pp_function fn, const void *args, siz
         void *to = s->workspace.segment.base + offset;
         if (bytes > COPY_UNLOCKED) {
             pthread_mutex_unlock(&s->lock);
-            memcpy(to, args, bytes);
+            int copied = ppi_memory_copy(to, args, bytes, fresh, s->workspace.arena.promised);
             pthread_mutex_lock(&s->lock);
+            if (!copied) {
+                status = ppi_error(PP_ERR_NOMEM, "no memory for arguments of %zu bytes", bytes);
+                goto out;
+            }
         } else {
             memcpy(to, args, bytes);
         }
@@ -130,6 +135,7 @@ out:
             ppi_callbacks_drop(undone);
             ppi_store_recycle(&s->store, index);
         }
+        ppi_server_purge(s);
     }
     pthread_mutex_unlock(&s->lock);
     for (int i = 0; i < wakes; i++) ppi_futex_wake(wake[i], 1);

@@ -30,6 +30,7 @@ void ppi_shared_init(struct ppi_shared_store *store, struct ppi_workspace *works
     store->is_holder = 1;
     head_of(workspace)->nonce = workspace->bell->nonce;
     ppi_arena_init(&store->arena, workspace->shared.base, sizeof(struct ppi_shared_head), workspace->shared.bytes, 0);
+    store->arena.warm_max = 0; /* what is dropped has lost its memory before it comes back */
 }
 
 void ppi_shared_fini(struct ppi_shared_store *store)
@@ -82,8 +83,7 @@ int ppi_shared_adopt(struct ppi_shared_store *store, long pid, int fd, uint64_t 
 
 uint64_t ppi_shared_reserve(struct ppi_shared_store *store, uint64_t bytes)
 {
-    if (!ppi_memory_available(bytes)) return 0;
-    return ppi_arena_alloc(&store->arena, bytes ? bytes : 1); /* an empty object, too, has an address */
+    return ppi_arena_alloc(&store->arena, bytes ? bytes : 1, NULL); /* an empty object, too, has an address */
 }
 
 /* A program that closes descriptors which are not its own may have given the number to a file of its own. */
@@ -119,6 +119,14 @@ int ppi_shared_fill(struct ppi_shared_store *store, uint64_t offset, const void 
     return PP_OK;
 }
 
+/* The arena has no more to take away. */
+static void free_removed(struct ppi_shared_store *store, uint64_t offset, uint64_t bytes)
+{
+    struct ppi_range r;
+    ppi_arena_free(&store->arena, offset, bytes);
+    while (ppi_arena_dying(&store->arena, &r)) ppi_arena_died(&store->arena, r);
+}
+
 void ppi_shared_free(struct ppi_shared_store *store, uint64_t offset, uint64_t bytes)
 {
     if (bytes == 0) bytes = 1;
@@ -130,7 +138,7 @@ void ppi_shared_free(struct ppi_shared_store *store, uint64_t offset, uint64_t b
         return;
     }
     if (whole >= PAGE) madvise(store->workspace->shared.base + offset, whole, MADV_REMOVE);
-    ppi_arena_free(&store->arena, offset, bytes);
+    free_removed(store, offset, bytes);
 }
 
 struct ppi_shared_block *ppi_shared_take_gone(struct ppi_shared_store *store)
@@ -163,7 +171,7 @@ void ppi_shared_put_gone(struct ppi_shared_store *store, struct ppi_shared_block
             b->next = store->gone;
             store->gone = b;
         } else {
-            ppi_arena_free(&store->arena, b->offset, b->bytes);
+            free_removed(store, b->offset, b->bytes);
             free(b);
         }
     }

@@ -6,6 +6,7 @@
 #include "function/function.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -65,6 +66,18 @@ static void end_forked_child(const struct ppi_worker *worker)
     _exit(0);
 }
 
+/* There is no block for the result, or for what the task printed; the failure's text goes without one. */
+static void no_memory(struct ppi_worker *worker, struct ppi_outcome *outcome, uint64_t bytes)
+{
+    char text[PPI_INLINE_BYTES + 1];
+    int n = snprintf(text, sizeof text, "no memory: %llu bytes", (unsigned long long)bytes);
+    outcome->status = PP_ERR_NOMEM;
+    outcome->bytes = n < PPI_INLINE_BYTES ? (uint64_t)n : PPI_INLINE_BYTES;
+    outcome->flags = 0;
+    memcpy(outcome->result.bytes_inline, text, outcome->bytes);
+    ppi_result_drop(&worker->task);
+}
+
 /* Writes result, message and what was printed where the agent finds them. */
 static void fill_outcome(struct ppi_worker *worker, struct ppi_outcome *outcome, int printed)
 {
@@ -87,30 +100,29 @@ static void fill_outcome(struct ppi_worker *worker, struct ppi_outcome *outcome,
         return;
     }
     outcome->flags = PPI_OUTCOME_BLOCK;
-    if (task->in_block && !text) {
-        ppi_result_seal(task);
-        outcome->result.block.offset = (uint64_t)(task->result - (unsigned char *)worker->segment);
-        outcome->result.block.block = task->block;
-        return;
-    }
     uint64_t padded = (bytes + 7) / 8 * 8;
-    unsigned char *block = ppi_result_block(worker, padded + text, &outcome->result.block.block);
+    int in_place = !task->failed && ppi_result_has_room(task, padded + text);
+    unsigned char *block = in_place ? task->result : ppi_result_block(worker, padded + text, &outcome->result.block.block);
     if (!block) {
-        outcome->status = PP_ERR_NOMEM;
-        outcome->bytes = outcome->flags = 0;
-        ppi_result_drop(task);
+        no_memory(worker, outcome, bytes);
         return;
     }
-    if (bytes) memcpy(block, data, bytes);
     outcome->result.block.offset = (uint64_t)(block - (unsigned char *)worker->segment);
-    ppi_result_drop(task);
-    if (!text) return;
-    outcome->flags |= PPI_OUTCOME_OUTPUT;
-    unsigned char *to = block + padded;
-    for (int i = 0; i < 2; i++) {
-        outcome->result.block.output_bytes[i] = (uint32_t)worker->collector.bytes[i];
-        if (worker->collector.bytes[i]) memcpy(to, worker->collector.text[i], worker->collector.bytes[i]);
-        to += worker->collector.bytes[i];
+    if (text) {
+        outcome->flags |= PPI_OUTCOME_OUTPUT;
+        unsigned char *to = block + padded;
+        for (int i = 0; i < 2; i++) {
+            outcome->result.block.output_bytes[i] = (uint32_t)worker->collector.bytes[i];
+            if (worker->collector.bytes[i]) memcpy(to, worker->collector.text[i], worker->collector.bytes[i]);
+            to += worker->collector.bytes[i];
+        }
+    }
+    if (in_place) {
+        ppi_result_seal(task);
+        outcome->result.block.block = task->block;
+    } else {
+        if (bytes) memcpy(block, data, bytes);
+        ppi_result_drop(task);
     }
 }
 
@@ -193,6 +205,7 @@ void ppi_worker_end_here(struct ppi_worker *worker)
 static int run(struct ppi_worker *worker, const struct ppi_job *job, void (*ended)(void))
 {
     struct pp_task *task = &worker->task;
+    ppi_results_take_returned(worker);
     uint64_t started = ppi_now_ns();
     atomic_store_explicit(&worker->answers->started_ns, started, memory_order_relaxed);
     ppi_task_begin(task, worker, job);

@@ -80,6 +80,9 @@ void ppi_worker_end_here(struct ppi_worker *worker);
 int ppi_results_init(struct ppi_worker *worker);
 void ppi_results_fini(struct ppi_worker *worker);
 
+/* Takes back the blocks of results that nobody needs any more. */
+void ppi_results_take_returned(struct ppi_worker *worker);
+
 /* Makes room for `bytes` of result and keeps what is there. 0 when there is no memory. */
 int ppi_result_resize(struct pp_task *task, uint64_t bytes);
 
@@ -89,6 +92,9 @@ void ppi_result_drop(struct pp_task *task);
 /* A block of the segment to copy small things into; NULL without memory. Large results are sealed in place instead. */
 unsigned char *ppi_result_block(struct ppi_worker *worker, uint64_t bytes, uint32_t *number);
 void ppi_result_seal(struct pp_task *task);
+
+/* 1 when the result is in a block of its own, and that has room for so many bytes, or could be given it in place. */
+int ppi_result_has_room(struct pp_task *task, uint64_t bytes);
 
 /* ---- task.c */
 

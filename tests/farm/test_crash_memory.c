@@ -1,10 +1,10 @@
 /* Tasks that write where they must not, and tasks that get no memory: the others' results are what they were.
  * ranks: 2 4 */
 #include "fault/fault.h"
+#include "farm/memory_group.h"
 
 #include <fcntl.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 
 enum { KEPT = 8 };
 
@@ -153,32 +153,9 @@ static void result_too_large(pp_task *task)
     if (r) r[0] = 1;
 }
 
-/* The control group of memory that a process may be put into; 0 when there is none that we may make. */
-static int make_group(char *path, size_t room)
-{
-    static const struct {
-        const char *folder, *limit;
-    } kinds[] = {{"/sys/fs/cgroup/memory", "memory.limit_in_bytes"}, {"/sys/fs/cgroup", "memory.max"}};
-    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
-        char file[256];
-        snprintf(path, room, "%s/ppmpi-test-%ld", kinds[i].folder, (long)getpid());
-        if (mkdir(path, 0700) != 0) continue;
-        snprintf(file, sizeof file, "%s/%s", path, kinds[i].limit);
-        FILE *f = fopen(file, "re+");
-        int ok = f && fputs("67108864\n", f) >= 0 && fflush(f) == 0;
-        if (f) fclose(f);
-        if (ok) return 1;
-        rmdir(path);
-    }
-    return 0;
-}
-
 static void limited_group(pp_task *task)
 {
-    char file[256];
-    snprintf(file, sizeof file, "%s/cgroup.procs", (const char *)pp_task_args(task, NULL));
-    FILE *f = fopen(file, "we");
-    if (!f || fprintf(f, "%ld\n", (long)getpid()) < 0 || fclose(f) != 0) _exit(100);
+    if (!enter_group(pp_task_args(task, NULL))) _exit(100);
     eat((size_t)256 << 20);
 }
 
@@ -193,7 +170,7 @@ static void want_of_memory_is_the_tasks_own(pp_server *server, int sanitized)
     if (!sanitized) {
         for (int i = 0; i < 2; i++)
             fault_check_crash(pp_submit(server, limited_address_space, NULL, 0), "RLIMIT_AS", SIGSEGV, 0);
-        if (make_group(group, sizeof group)) {
+        if (make_group(group, sizeof group, (size_t)64 << 20)) {
             fault_check_crash(pp_submit(server, limited_group, group, strlen(group) + 1), "memory of a control group",
                               SIGKILL, 0);
             for (int i = 0; i < 200 && rmdir(group) != 0; i++) fault_sleep(0.01);

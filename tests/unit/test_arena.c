@@ -131,7 +131,7 @@ static void random_use(size_t guard, unsigned bits, int steps)
     for (int i = 0; i < steps; i++) {
         if (count < LIVE_MOST && random_below(&r, 100) < 55) {
             struct block b = {0, random_magnitude(&r, bits), (unsigned char)random_next(&r)};
-            b.offset = ppi_arena_alloc(&arena, b.bytes);
+            b.offset = ppi_arena_alloc(&arena, b.bytes, NULL);
             if (b.offset == 0) {
                 refused++;
                 continue;
@@ -170,12 +170,12 @@ START_TEST(freed_block_is_handed_out_again_warm)
     begin((size_t)64 << 20, PAGE, 0);
     static const uint64_t sizes[] = {1, 64, 65, 1000, 4096, 4097, 100000, 1 << 20, (1 << 20) + 1, 5 << 20};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-        uint64_t a = ppi_arena_alloc(&arena, sizes[i]), b = ppi_arena_alloc(&arena, sizes[i]);
+        uint64_t a = ppi_arena_alloc(&arena, sizes[i], NULL), b = ppi_arena_alloc(&arena, sizes[i], NULL);
         ck_assert(a && b);
         ppi_arena_free(&arena, a, sizes[i]);
         ppi_arena_free(&arena, b, sizes[i]);
-        ck_assert_uint_eq(ppi_arena_alloc(&arena, sizes[i]), b); /* the last freed */
-        ck_assert_uint_eq(ppi_arena_alloc(&arena, sizes[i]), a);
+        ck_assert_uint_eq(ppi_arena_alloc(&arena, sizes[i], NULL), b); /* the last freed */
+        ck_assert_uint_eq(ppi_arena_alloc(&arena, sizes[i], NULL), a);
     }
     end();
 }
@@ -187,16 +187,16 @@ START_TEST(full_arena_gives_zero_and_goes_on_when_something_is_freed)
         static uint64_t offset[100000];
         int count = 0;
         begin((size_t)8 << 20, 100, guard);
-        ck_assert_uint_eq(ppi_arena_alloc(&arena, (uint64_t)8 << 20), 0); /* the whole is never to be had */
-        ck_assert_uint_eq(ppi_arena_alloc(&arena, (uint64_t)9 << 20), 0);
-        ck_assert_uint_eq(ppi_arena_alloc(&arena, UINT64_MAX), 0);
-        ck_assert_uint_eq(ppi_arena_alloc(&arena, (uint64_t)1 << 63), 0);
-        while ((offset[count] = ppi_arena_alloc(&arena, 1000)) != 0) count++;
+        ck_assert_uint_eq(ppi_arena_alloc(&arena, (uint64_t)8 << 20, NULL), 0); /* the whole is never to be had */
+        ck_assert_uint_eq(ppi_arena_alloc(&arena, (uint64_t)9 << 20, NULL), 0);
+        ck_assert_uint_eq(ppi_arena_alloc(&arena, UINT64_MAX, NULL), 0);
+        ck_assert_uint_eq(ppi_arena_alloc(&arena, (uint64_t)1 << 63, NULL), 0);
+        while ((offset[count] = ppi_arena_alloc(&arena, 1000, NULL)) != 0) count++;
         ck_assert_int_gt(count, guard ? 900 : 7000);
-        ck_assert_uint_eq(ppi_arena_alloc(&arena, 1000), 0);
+        ck_assert_uint_eq(ppi_arena_alloc(&arena, 1000, NULL), 0);
         ppi_arena_free(&arena, offset[count / 2], 1000);
-        ck_assert_uint_eq(ppi_arena_alloc(&arena, 1000), offset[count / 2]);
-        ck_assert_uint_eq(ppi_arena_alloc(&arena, 1000), 0);
+        ck_assert_uint_eq(ppi_arena_alloc(&arena, 1000, NULL), offset[count / 2]);
+        ck_assert_uint_eq(ppi_arena_alloc(&arena, 1000, NULL), 0);
         end();
     }
 }
@@ -206,7 +206,7 @@ START_TEST(no_block_lies_before_the_start)
 {
     for (uint64_t start = 1; start < 10000; start += 999) {
         begin((size_t)1 << 20, start, _i ? PAGE : 0);
-        ck_assert_uint_ge(ppi_arena_alloc(&arena, 10), start);
+        ck_assert_uint_ge(ppi_arena_alloc(&arena, 10, NULL), start);
         end();
     }
 }
@@ -219,11 +219,12 @@ START_TEST(large_memory_is_given_back_to_the_system)
     uint64_t each = (uint64_t)16 << 20, offset[N];
     begin((size_t)1 << 30, PAGE, 0);
     for (int i = 0; i < N; i++) {
-        offset[i] = ppi_arena_alloc(&arena, each);
+        offset[i] = ppi_arena_alloc(&arena, each, NULL);
         ck_assert_uint_ne(offset[i], 0);
         segment.base[offset[i]] = 'x';
     }
     for (int i = 0; i < N; i++) ppi_arena_free(&arena, offset[i], each);
+    ppi_arena_purge(&arena);
     int kept = 0;
     for (int i = 0; i < N; i++) kept += segment.base[offset[i]] == 'x';
     ck_assert_int_eq(kept, 512 / 16);
@@ -231,11 +232,85 @@ START_TEST(large_memory_is_given_back_to_the_system)
 }
 END_TEST
 
-START_TEST(system_without_memory_is_noticed)
+START_TEST(block_that_is_too_large_to_wait_loses_its_memory_at_once)
 {
-    ck_assert_int_eq(ppi_memory_available(0), 1);
-    ck_assert_int_eq(ppi_memory_available(1 << 20), 1);
-    ck_assert_int_eq(ppi_memory_available((uint64_t)1 << 60), 0);
+    uint64_t bytes = (PPI_ARENA_WARM_MAX / 2) + 1;
+    begin((size_t)2 << 30, PAGE, 0);
+    uint64_t offset = ppi_arena_alloc(&arena, bytes, NULL);
+    ck_assert_uint_ne(offset, 0);
+    segment.base[offset] = segment.base[offset + bytes - 1] = 'x';
+    ppi_arena_free(&arena, offset, bytes);
+    struct ppi_range r;
+    ck_assert_int_eq(ppi_arena_dying(&arena, &r), 1);
+    ck_assert_uint_eq(r.offset, offset);
+    ck_assert_uint_ge(r.bytes, bytes);
+    ck_assert_int_eq(ppi_arena_dying(&arena, &r), 0);
+    ppi_arena_died(&arena, r); /* whether it was done, the arena does not ask */
+    end();
+}
+END_TEST
+
+START_TEST(address_space_is_cut_anew_whatever_sizes_come)
+{
+    /* Each size alone nearly fills the arena, and there are many. */
+    for (size_t guard = 0; guard <= 16 * PAGE; guard += 16 * PAGE) {
+        begin((size_t)1 << 30, PAGE, guard);
+        struct random r = random_begin("address_space_is_cut_anew");
+        for (int round = 0; round < 60; round++) {
+            static uint64_t offset[1000];
+            uint64_t each = ((uint64_t)1 << 20) + random_below(&r, (uint64_t)300 << 20);
+            uint64_t span = ppi_arena_block_bytes(each) + guard + PAGE;
+            int most = (int)((((uint64_t)1 << 30) - ((uint64_t)1 << 20)) / span), count = 0;
+            while (count < most && (offset[count] = ppi_arena_alloc(&arena, each, NULL)) != 0) {
+                segment.base[offset[count]] = segment.base[offset[count] + each - 1] = 'x';
+                count++;
+            }
+            ck_assert_int_ge(count, (most + 1) / 2); /* warm ones of other sizes lie between */
+            while (count) {
+                int k = (int)random_below(&r, (uint64_t)count);
+                ppi_arena_free(&arena, offset[k], each);
+                offset[k] = offset[--count];
+            }
+        }
+        end();
+    }
+}
+END_TEST
+
+START_TEST(block_is_extended_where_it_is)
+{
+    uint64_t mib = (uint64_t)1 << 20;
+    begin((size_t)256 << 20, PAGE, PAGE);
+    uint64_t a = ppi_arena_alloc(&arena, mib, NULL);
+    ck_assert_int_eq(ppi_arena_extend(&arena, a, mib, 8 * mib), 1); /* at the end of what is used */
+    memset(segment.base + a, 'a', 8 * mib);
+    uint64_t b = ppi_arena_alloc(&arena, mib, NULL), c = ppi_arena_alloc(&arena, mib, NULL);
+    ck_assert_uint_eq(b, a + 8 * mib + PAGE);
+    ck_assert_int_eq(ppi_arena_extend(&arena, a, 8 * mib, 9 * mib), 0); /* taken */
+    ppi_arena_free(&arena, b, mib);
+    ck_assert_int_eq(ppi_arena_extend(&arena, a, 8 * mib, 9 * mib), 0); /* it waits, warm */
+    ppi_arena_free(&arena, ppi_arena_alloc(&arena, (PPI_ARENA_WARM_MAX / 2) / 2, NULL), (PPI_ARENA_WARM_MAX / 2) / 2);
+    ck_assert_uint_eq(ppi_arena_alloc(&arena, mib, NULL), b);
+    segment.base[c] = 'c';
+    ck_assert_int_eq(segment.base[a + 8 * mib - 1], 'a');
+    ck_assert_int_eq(ppi_arena_extend(&arena, a, 8 * mib, (uint64_t)1 << 40), 0);
+    end();
+}
+END_TEST
+
+START_TEST(fresh_blocks_are_told_from_warm_ones)
+{
+    static const uint64_t sizes[] = {100, 70000, 5 << 20};
+    begin((size_t)64 << 20, PAGE, 0);
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        int fresh = 2;
+        uint64_t offset = ppi_arena_alloc(&arena, sizes[i], &fresh);
+        ck_assert_int_eq(fresh, 1);
+        ppi_arena_free(&arena, offset, sizes[i]);
+        ck_assert_uint_eq(ppi_arena_alloc(&arena, sizes[i], &fresh), offset);
+        ck_assert_int_eq(fresh, 0);
+    }
+    end();
 }
 END_TEST
 
@@ -244,9 +319,9 @@ END_TEST
 static volatile char *guarded_block(uint64_t bytes, size_t guard)
 {
     begin((size_t)16 << 20, 100, guard);
-    ppi_arena_alloc(&arena, bytes); /* a neighbour */
-    uint64_t offset = ppi_arena_alloc(&arena, bytes);
-    ppi_arena_alloc(&arena, bytes);
+    ppi_arena_alloc(&arena, bytes, NULL); /* a neighbour */
+    uint64_t offset = ppi_arena_alloc(&arena, bytes, NULL);
+    ppi_arena_alloc(&arena, bytes, NULL);
     ck_assert_uint_ne(offset, 0);
     volatile char *p = segment.base + offset;
     p[0] = p[bytes - 1] = 1; /* the block itself may be written */
@@ -274,7 +349,7 @@ END_TEST
 START_TEST(byte_before_the_first_block_is_out_of_reach)
 {
     begin((size_t)16 << 20, 100, PAGE);
-    volatile char *p = segment.base + ppi_arena_alloc(&arena, 5000);
+    volatile char *p = segment.base + ppi_arena_alloc(&arena, 5000, NULL);
     p[0] = 1;
     p[-1] = 1;
 }
@@ -297,7 +372,10 @@ int main(void)
     tcase_add_test(c, full_arena_gives_zero_and_goes_on_when_something_is_freed);
     tcase_add_loop_test(c, no_block_lies_before_the_start, 0, 2);
     tcase_add_test(c, large_memory_is_given_back_to_the_system);
-    tcase_add_test(c, system_without_memory_is_noticed);
+    tcase_add_test(c, block_that_is_too_large_to_wait_loses_its_memory_at_once);
+    tcase_add_test(c, address_space_is_cut_anew_whatever_sizes_come);
+    tcase_add_test(c, block_is_extended_where_it_is);
+    tcase_add_test(c, fresh_blocks_are_told_from_warm_ones);
     suite_add_tcase(suite, c);
     c = tcase_create("guards");
     tcase_set_timeout(c, 30);

@@ -2,6 +2,8 @@
 #include "topology/limits.h"
 #include "topology/topology.h"
 
+#include "unit/tree.h"
+
 #include <check.h>
 #include <ppmpi.h>
 #include <stdio.h>
@@ -84,37 +86,6 @@ START_TEST(slurm_limits_the_real_machine)
 END_TEST
 
 /* ---- Control groups: a tree of files under a temporary root ---- */
-
-static char base[64], root[96];
-
-static void put(const char *path, const char *text)
-{
-    char full[512];
-    snprintf(full, sizeof full, "%s%s", root, path);
-    for (char *slash = full + strlen(base); (slash = strchr(slash + 1, '/')) != NULL;) {
-        *slash = '\0';
-        mkdir(full, 0700);
-        *slash = '/';
-    }
-    FILE *file = fopen(full, "w");
-    ck_assert_ptr_nonnull(file);
-    fputs(text, file);
-    fclose(file);
-}
-
-/* In the process that forks the tests, so that a failed one leaves nothing behind. */
-static void make_base(void)
-{
-    strcpy(base, "/tmp/test_topology.XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(base));
-}
-
-static void remove_base(void)
-{
-    char command[128];
-    snprintf(command, sizeof command, "rm -rf '%s'", base);
-    ck_assert_int_eq(system(command), 0);
-}
 
 /* Each case is a list of files; path, text, path, text, … */
 static const struct {

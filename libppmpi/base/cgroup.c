@@ -1,10 +1,7 @@
-/* The CPU quota of control groups. Version 2: cpu.max; version 1: cpu.cfs_quota_us and cpu.cfs_period_us. A limit at
- * any ancestor binds, so all are read up to the mount point; above that a container cannot see.
- *
- * /proc/self/cgroup names the group within its hierarchy, /proc/self/mountinfo says which part of the hierarchy is
+/* /proc/self/cgroup names the group within its hierarchy, /proc/self/mountinfo says which part of the hierarchy is
  * mounted where. In a container the mounted part may be the group itself ("/docker/1f" at /sys/fs/cgroup/cpu), or,
  * with a cgroup namespace, both are "/". */
-#include "topology/limits.h"
+#include "base/cgroup.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +16,7 @@ static FILE *open_file(const char *dir, const char *name)
     return file;
 }
 
-static int read_line(const char *dir, const char *name, char *line, size_t size)
+int ppi_cgroup_read(const char *dir, const char *name, char *line, size_t size)
 {
     FILE *file = open_file(dir, name);
     if (!file) return 0;
@@ -28,40 +25,24 @@ static int read_line(const char *dir, const char *name, char *line, size_t size)
     return ok;
 }
 
-/* Quota of one group; 0 = none. */
-static double group_quota(const char *dir, int version)
-{
-    char line[128];
-    long long quota, period = 100000; /* the kernel's default */
-    if (version == 2) {
-        if (!read_line(dir, "cpu.max", line, sizeof line)) return 0;
-        if (sscanf(line, "%lld %lld", &quota, &period) < 1) return 0; /* "max 100000" */
-    } else {
-        if (!read_line(dir, "cpu.cfs_quota_us", line, sizeof line) || sscanf(line, "%lld", &quota) != 1) return 0;
-        if (!read_line(dir, "cpu.cfs_period_us", line, sizeof line) || sscanf(line, "%lld", &period) != 1) return 0;
-    }
-    return quota > 0 && period > 0 ? (double)quota / (double)period : 0;
-}
+struct walk {
+    const char *root, *controller;
+    ppi_cgroup_visit visit;
+    void *arg;
+};
 
-static double least(double a, double b)
-{
-    return a == 0 || (b != 0 && b < a) ? b : a;
-}
-
-/* The least quota from the group `below` the mount point up to the mount point. */
-static double walk_up(const char *root, const char *point, const char *below, int version)
+/* From the group `below` the mount point up to the mount point. */
+static void walk_up(const struct walk *w, const char *point, const char *below, int version)
 {
     char *dir;
-    if (asprintf(&dir, "%s%s%s", root, point, below) < 0) return 0;
-    size_t top = strlen(root) + strlen(point);
-    double quota = 0;
+    if (asprintf(&dir, "%s%s%s", w->root, point, below) < 0) return;
+    size_t top = strlen(w->root) + strlen(point);
     for (;;) {
-        quota = least(quota, group_quota(dir, version));
+        w->visit(dir, version, w->arg);
         if (strlen(dir) <= top) break;
         *strrchr(dir + top, '/') = '\0';
     }
     free(dir);
-    return quota;
 }
 
 /* True when a comma-separated list has this word. */
@@ -89,11 +70,11 @@ static void unescape(char *s)
 }
 
 /* Path of this process's group in the hierarchy of that version, from /proc/self/cgroup; NULL when there is none. */
-static char *own_group(const char *root, int version)
+static char *own_group(const struct walk *w, int version)
 {
     char *line = NULL, *found = NULL;
     size_t size = 0;
-    FILE *file = open_file(root, "proc/self/cgroup");
+    FILE *file = open_file(w->root, "proc/self/cgroup");
     if (!file) return NULL;
     while (!found && getline(&line, &size, file) > 0) {
         line[strcspn(line, "\n")] = '\0';
@@ -101,7 +82,7 @@ static char *own_group(const char *root, int version)
         char *group = controllers ? strchr(++controllers, ':') : NULL;
         if (!group) continue;
         *group++ = '\0';
-        if (version == 2 ? *controllers == '\0' : list_has(controllers, "cpu")) found = strdup(group);
+        if (version == 2 ? *controllers == '\0' : list_has(controllers, w->controller)) found = strdup(group);
     }
     free(line);
     fclose(file);
@@ -119,7 +100,7 @@ static const char *below_mount(const char *group, const char *mounted)
 }
 
 /* Takes a line of mountinfo apart: which part of a hierarchy of that version is mounted where. */
-static int is_mount_of(char *line, int version, char **mounted, char **point)
+static int is_mount_of(char *line, const char *controller, int version, char **mounted, char **point)
 {
     char *rest, *field[5], *type, *last = NULL;
     line[strcspn(line, "\n")] = '\0';
@@ -133,41 +114,38 @@ static int is_mount_of(char *line, int version, char **mounted, char **point)
     for (char *next = type; next; next = strtok_r(NULL, " ", &rest))
         last = next; /* the options of the file system name the controllers */
     if (!type || strcmp(type, version == 2 ? "cgroup2" : "cgroup") != 0) return 0;
-    if (version == 1 && !list_has(last, "cpu")) return 0;
+    if (version == 1 && !list_has(last, controller)) return 0;
     unescape(*mounted = field[3]);
     unescape(*point = field[4]);
     return 1;
 }
 
-static double hierarchy_quota(const char *root, int version)
+/* The part that is mounted where our group is, or else, in a container that sees neither, whatever is mounted. */
+static void walk_hierarchy(const struct walk *w, int version)
 {
-    double quota = 0, unrelated = 0;
     int matched = 0;
-    char *line = NULL, *group = own_group(root, version);
+    char *line = NULL, *group = own_group(w, version);
     size_t size = 0;
-    if (!group) return 0;
-    FILE *file = open_file(root, "proc/self/mountinfo");
-    if (file) {
-        while (getline(&line, &size, file) > 0) {
+    for (int unrelated = 0; group && unrelated <= 1 && !matched; unrelated++) {
+        FILE *file = open_file(w->root, "proc/self/mountinfo");
+        while (file && getline(&line, &size, file) > 0) {
             char *mounted, *point;
-            if (!is_mount_of(line, version, &mounted, &point)) continue;
+            if (!is_mount_of(line, w->controller, version, &mounted, &point)) continue;
             const char *below = below_mount(group, mounted);
-            if (below) {
-                quota = least(quota, walk_up(root, point, below, version));
-                matched = 1;
-            } else {
-                unrelated = least(unrelated, walk_up(root, point, "", version));
-            }
+            if (!below && !unrelated) continue;
+            walk_up(w, point, below ? below : "", version);
+            matched = 1;
         }
-        fclose(file);
+        if (file) fclose(file);
     }
     free(line);
     free(group);
-    return matched ? quota : unrelated;
 }
 
-double ppi_cgroup_quota(const char *root)
+void ppi_cgroup_walk(const char *root, const char *controller, ppi_cgroup_visit visit, void *arg)
 {
-    /* Hybrid systems mount both versions; the CPU controller is in one of them. */
-    return least(hierarchy_quota(root, 1), hierarchy_quota(root, 2));
+    /* Hybrid systems mount both versions; a controller is in one of them. */
+    const struct walk w = {root, controller, visit, arg};
+    walk_hierarchy(&w, 1);
+    walk_hierarchy(&w, 2);
 }
