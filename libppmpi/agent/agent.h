@@ -156,6 +156,10 @@ void ppi_agent_added(struct ppi_agent *agent, const struct ppi_job *job);
  * passed to ppi_futex_wake once no lock is held. Returns how many. */
 int ppi_agent_flush(struct ppi_agent *agent, _Atomic uint32_t **wake);
 
+/* The word of a worker that sleeps and is likely to get the next job, to be passed to ppi_futex_wake; NULL = there is none.
+ * To be woken is half of what a short job costs, and can go on beside the copying of its arguments. */
+_Atomic uint32_t *ppi_agent_rouse(struct ppi_agent *agent);
+
 /* Whether a flush should not wait. A job for a worker that has others already can: the outcome of those will make
  * somebody look again. */
 int ppi_agent_flush_due(const struct ppi_agent *agent);

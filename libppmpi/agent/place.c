@@ -6,6 +6,7 @@
 #include "base/policy.h"
 #include "base/status.h"
 
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,8 +23,26 @@ int ppi_place_usable(const struct ppi_agent *agent, int index)
             slot->jobs_done + ppi_channel_load(&slot->channel) < (uint64_t)agent->config.restart);
 }
 
+/* A worker that is bound to the core of this thread could not begin before this thread sleeps. */
+static int is_in_our_way(const struct ppi_agent *agent, int index)
+{
+    const int width = 8 * (int)sizeof agent->cpus[index].bits[0];
+    int cpu = sched_getcpu();
+    return cpu >= 0 && cpu < PPI_CPUS_MAX && (agent->cpus[index].bits[cpu / width] >> (cpu % width) & 1);
+}
+
+static void prefer_another_core(struct ppi_agent *agent)
+{
+    int top = agent->idle_count - 1;
+    if (top < 1 || !is_in_our_way(agent, agent->idle[top])) return;
+    int below = agent->idle[top - 1];
+    agent->idle[top - 1] = agent->idle[top];
+    agent->idle[top] = below;
+}
+
 static int choose(struct ppi_agent *agent)
 {
+    prefer_another_core(agent);
     while (agent->idle_count) {
         int i = agent->idle[--agent->idle_count];
         agent->slots[i].idle = 0;
@@ -203,6 +222,16 @@ void ppi_agent_publish(struct ppi_agent *agent)
     agent->dirty_count = 0;
     agent->unpublished = 0;
     agent->urgent = 0;
+}
+
+_Atomic uint32_t *ppi_agent_rouse(struct ppi_agent *agent)
+{
+    if (!agent->idle_count || agent->pending.count) return NULL;
+    prefer_another_core(agent);
+    int index = agent->idle[agent->idle_count - 1];
+    if (!ppi_place_usable(agent, index)) return NULL;
+    _Atomic uint32_t *asleep = &agent->slots[index].channel.answers->asleep;
+    return atomic_load(asleep) && atomic_exchange(asleep, 0) ? asleep : NULL;
 }
 
 int ppi_agent_flush_due(const struct ppi_agent *agent)

@@ -13,6 +13,7 @@
 #define LOOK_EVERY 64     /* submissions */
 #define KICK_BYTES 4096   /* so much for other ranks is sent at once; less waits for company */
 #define COPY_UNLOCKED ((size_t)32 << 10) /* larger arguments are copied without the lock */
+#define ROUSE_BYTES ((size_t)512 << 10)  /* when so much is left to be copied, a sleeping worker is woken */
 
 /* Puts what differs from the server's defaults into the task. */
 static int apply_options(struct pp_server *s, struct ppi_task *task, const pp_submit_options *o)
@@ -48,6 +49,25 @@ static int below_limit(void *arg)
 {
     const struct pp_server *s = arg;
     return s->unfinished < s->options.queue_limit;
+}
+
+/* With the lock held, which is released meanwhile. */
+static int copy_unlocked(struct pp_server *s, char *to, const char *args, size_t bytes, int fresh)
+{
+    const _Atomic uint64_t *promised = s->workspace.arena.promised;
+    size_t first = bytes > ROUSE_BYTES ? (bytes - ROUSE_BYTES) / ROUSE_BYTES * ROUSE_BYTES : 0;
+    int copied = 1;
+    if (first) {
+        pthread_mutex_unlock(&s->lock);
+        copied = ppi_memory_copy(to, args, first, fresh, promised);
+        pthread_mutex_lock(&s->lock);
+    }
+    _Atomic uint32_t *asleep = ppi_agent_rouse(&s->agent);
+    pthread_mutex_unlock(&s->lock);
+    if (asleep) ppi_futex_wake(asleep, 1);
+    copied = copied && ppi_memory_copy(to + first, args + first, bytes - first, fresh, promised);
+    pthread_mutex_lock(&s->lock);
+    return copied;
 }
 
 int ppi_server_submit(struct pp_server *s, pp_function fn, const void *args, size_t bytes, uint32_t tag,
@@ -88,10 +108,7 @@ int ppi_server_submit(struct pp_server *s, pp_function fn, const void *args, siz
         task->u.args.offset = offset;
         void *to = s->workspace.segment.base + offset;
         if (bytes > COPY_UNLOCKED) {
-            pthread_mutex_unlock(&s->lock);
-            int copied = ppi_memory_copy(to, args, bytes, fresh, s->workspace.arena.promised);
-            pthread_mutex_lock(&s->lock);
-            if (!copied) {
+            if (!copy_unlocked(s, to, args, bytes, fresh)) {
                 status = ppi_error(PP_ERR_NOMEM, "no memory for arguments of %zu bytes", bytes);
                 goto out;
             }

@@ -118,8 +118,7 @@ static void fill_outcome(struct ppi_worker *worker, struct ppi_outcome *outcome,
         }
     }
     if (in_place) {
-        ppi_result_seal(task);
-        outcome->result.block.block = task->block;
+        outcome->result.block.block = task->block; /* sealed as soon as it is told */
     } else {
         if (bytes) memcpy(block, data, bytes);
         ppi_result_drop(task);
@@ -190,6 +189,7 @@ static int conclude(struct ppi_worker *worker, uint64_t started, int last)
     ppi_channel_finish(answers);
     if (checked) ppi_output_unlock(&answers->output_lock);
     ppi_doorbell_ring(worker->workspace->bell);
+    if (task->in_block) ppi_result_seal(task); /* before the next task begins is soon enough */
     return printed < 0 ? -1 : 1;
 }
 
@@ -242,6 +242,7 @@ static void wait_for_work(struct ppi_worker *worker)
                 if (has_work(worker)) return;
                 ppi_cpu_relax();
             }
+            ppi_results_take_returned(worker); /* what is done now, the next task need not wait for */
         } while (ppi_now_ns() < until);
     }
     _Atomic uint32_t *asleep = &worker->answers->asleep;
