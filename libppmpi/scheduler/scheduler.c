@@ -13,7 +13,8 @@ int ppi_scheduler_init(struct ppi_scheduler *s, struct ppi_task_store *store, in
     s->agents = calloc((size_t)agents, sizeof *s->agents);
     if (!s->agents) return ppi_error(PP_ERR_NOMEM, "no memory for %d agents", agents);
     s->agent_count = agents;
-    s->first_hungry = s->last_hungry = s->current = -1;
+    for (int i = 0; i < 2; i++) s->hungry[i].first = s->hungry[i].last = -1;
+    s->current = -1;
     return PP_OK;
 }
 
@@ -27,14 +28,32 @@ void ppi_scheduler_fini(struct ppi_scheduler *s)
 static void make_hungry(struct ppi_scheduler *s, int agent)
 {
     struct ppi_scheduler_agent *a = &s->agents[agent];
-    if (a->hungry || a->workers == 0) return;
-    a->hungry = 1;
-    a->next_hungry = -1;
-    if (s->last_hungry >= 0)
-        s->agents[s->last_hungry].next_hungry = agent;
+    int list = a->given < (uint64_t)a->workers ? 0 : 1;
+    if (a->hungry[list].listed || a->workers == 0) return;
+    a->hungry[list].listed = 1;
+    a->hungry[list].next = -1;
+    if (s->hungry[list].last >= 0)
+        s->agents[s->hungry[list].last].hungry[list].next = agent;
     else
-        s->first_hungry = agent;
-    s->last_hungry = agent;
+        s->hungry[list].first = agent;
+    s->hungry[list].last = agent;
+}
+
+/* The agent at the head of the lists; -1 when both are empty. An agent may have changed since it was listed. */
+static int next_hungry(struct ppi_scheduler *s)
+{
+    for (int list = 0; list < 2; list++) {
+        while (s->hungry[list].first >= 0) {
+            int agent = s->hungry[list].first;
+            struct ppi_scheduler_agent *a = &s->agents[agent];
+            s->hungry[list].first = a->hungry[list].next;
+            if (s->hungry[list].first < 0) s->hungry[list].last = -1;
+            a->hungry[list].listed = 0;
+            if (list == 1 || a->given < (uint64_t)a->workers) return agent;
+            make_hungry(s, agent); /* its worker has got something since */
+        }
+    }
+    return -1;
 }
 
 static uint32_t depth_of(const struct ppi_scheduler_agent *a)
@@ -194,12 +213,9 @@ static int choose_agent(struct ppi_scheduler *s)
         /* The one that was served goes to the end of the list. */
         if (s->current >= 0 && room(&s->agents[s->current])) make_hungry(s, s->current);
         s->current = -1;
-        int next = s->first_hungry;
+        int next = next_hungry(s);
         if (next < 0) return 0;
         struct ppi_scheduler_agent *a = &s->agents[next];
-        s->first_hungry = a->next_hungry;
-        if (s->first_hungry < 0) s->last_hungry = -1;
-        a->hungry = 0;
         if (room(a) == 0) continue;
         s->current = next;
         s->grant = grant(s, a);

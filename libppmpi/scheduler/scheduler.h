@@ -26,7 +26,9 @@ struct ppi_scheduler_agent {
     uint64_t given; /* tasks that it has */
     uint32_t depth;
     double mean_ns, last_ns; /* of its tasks' duration */
-    int hungry, next_hungry; /* in the list of agents that may have room */
+    struct { /* in the lists of agents that may have an idle worker, and that may have room */
+        int listed, next;
+    } hungry[2];
 };
 
 struct ppi_scheduler {
@@ -37,7 +39,9 @@ struct ppi_scheduler {
     struct ppi_scheduler_agent *agents;
     int agent_count;
     long workers; /* of all agents */
-    int first_hungry, last_hungry;
+    struct {
+        int first, last;
+    } hungry[2]; /* those with an idle worker are served first */
     int waiting_for_others; /* what is ready waits for other agents than those that have room */
     int current; /* the agent that is being given to, and how many more it gets */
     uint64_t grant;

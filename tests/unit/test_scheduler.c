@@ -248,6 +248,27 @@ static int next_is(uint32_t expected, int expected_agent)
     return ppi_scheduler_next(&s, &task, &agent) && task == expected && agent == expected_agent;
 }
 
+START_TEST(one_task_at_a_time_goes_past_a_busy_agent_that_has_room)
+{
+    for (int agents = 2; agents <= 5; agents++) {
+        begin(agents);
+        for (int i = 0; i < agents; i++) ppi_scheduler_set_workers(&s, i, 1);
+        uint32_t task;
+        int busy, agent;
+        push(0, 0);
+        ck_assert_int_eq(ppi_scheduler_next(&s, &task, &busy), 1);
+        for (int i = 0; i < 50; i++) {
+            push(0, 0);
+            ck_assert_int_eq(ppi_scheduler_next(&s, &task, &agent), 1);
+            ck_assert_int_ne(agent, busy);
+            ck_assert_int_eq(ppi_scheduler_next(&s, &task, &agent), 0);
+            ppi_scheduler_finished(&s, agent, 20000000);
+        }
+        end();
+    }
+}
+END_TEST
+
 START_TEST(failed_task_goes_to_another_agent)
 {
     begin(3);
@@ -373,6 +394,7 @@ int main(void)
     tcase_set_timeout(c, 30);
     tcase_add_test(c, near_the_end_nobody_hoards);
     tcase_add_test(c, idle_workers_are_served_before_deeper_queues);
+    tcase_add_test(c, one_task_at_a_time_goes_past_a_busy_agent_that_has_room);
     tcase_add_test(c, failed_task_goes_to_another_agent);
     tcase_add_test(c, failed_task_waits_while_the_others_are_full_and_those_behind_it_do_not);
     tcase_add_test(c, failed_task_stays_where_there_is_no_other_agent);
