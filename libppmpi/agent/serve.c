@@ -472,7 +472,8 @@ int ppi_agent_serve(struct ppi_transport *transport, struct ppi_workspace *works
         }
         uint64_t now = ppi_now_ns();
         if (spin_until == 0) spin_until = now + SPIN_NS;
-        if (now < spin_until && (!s.open || s.agent.busy < topology->limit)) {
+        /* What MPI moves it moves while it is called. */
+        if (now < spin_until && (!s.open || s.agent.busy < topology->limit || transport->ops->busy(transport))) {
             for (int i = 0; i < RELAX; i++) ppi_cpu_relax();
             continue;
         }

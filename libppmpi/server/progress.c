@@ -238,9 +238,10 @@ static void driver_sleep(struct pp_server *s, uint64_t deadline_ns, uint64_t *na
     pthread_mutex_lock(&s->lock);
 }
 
+/* What MPI moves it moves while it is called; to nap in between makes each step of a large transfer wait. */
 static int may_spin(const struct pp_server *s)
 {
-    return s->agent.busy < s->topology.limit;
+    return s->agent.busy < s->topology.limit || (s->transport && s->transport->ops->busy(s->transport));
 }
 
 /* Something is to be done, whether the program calls or not. */
