@@ -146,7 +146,8 @@ static inline int ppi_agent_worker_number(const struct ppi_agent *agent, int slo
 /* Room for one job to be written into; NULL without memory. The job goes to the worker with the next flush. */
 struct ppi_job *ppi_agent_add(struct ppi_agent *agent);
 
-/* The same for a job that has failed in slot avoid - 1: it waits for another worker while there is one. */
+/* The same for a job that has failed before, avoid being as in ppi_wire_task: it waits for another worker while there is
+ * one. */
 struct ppi_job *ppi_agent_add_retry(struct ppi_agent *agent, int avoid);
 
 /* To be called when the job is written. */
@@ -191,7 +192,8 @@ int ppi_agent_find_running(const struct ppi_agent *agent, uint64_t id, long *pid
  * `finished`, perhaps within this call. Unknown jobs (their outcome is on its way) are left alone. */
 void ppi_agent_cancel(struct ppi_agent *agent, uint64_t id, uint16_t attempt);
 
-/* Gives back up to `count` jobs that have not begun. */
+/* Gives back up to `count` jobs that have not begun, PPI_GIVE_UP_ALL: also those that have failed before. */
+#define PPI_GIVE_UP_ALL UINT64_MAX
 void ppi_agent_give_up(struct ppi_agent *agent, uint64_t count, void (*returned)(void *ctx, const struct ppi_job *job),
                        void *ctx);
 
@@ -240,7 +242,7 @@ struct ppi_job *ppi_place_in(struct ppi_agent *agent, int slot);
 void ppi_place_became_idle(struct ppi_agent *agent, int slot);
 void ppi_place_pending(struct ppi_agent *agent);
 void ppi_place_give_back(struct ppi_agent *agent, int slot, uint32_t first, uint32_t count);
-void ppi_place_take_back(struct ppi_agent *agent, int slot, uint32_t most); /* what was not begun → pending */
+uint32_t ppi_place_take_back(struct ppi_agent *agent, int slot, uint32_t most); /* what was not begun → pending, retries */
 void ppi_agent_publish(struct ppi_agent *agent);
 void ppi_place_balance(struct ppi_agent *agent, uint64_t now_ns);
 void ppi_place_measured(struct ppi_agent *agent, uint64_t duration_ns);

@@ -72,16 +72,17 @@ void ppi_agent_give_up(struct ppi_agent *agent, uint64_t count, void (*returned)
 {
     ppi_agent_publish(agent);
     /* From the channels into what waits; what is not given up goes back to the workers. */
-    for (int i = 0; i < agent->slot_count; i++) {
-        uint64_t waiting = agent->pending.count + agent->retries.count;
-        if (waiting >= count) break;
-        if (agent->slots[i].segment) ppi_place_take_back(agent, i, (uint32_t)(count - waiting));
-    }
-    /* Those first that wait for another worker: elsewhere there may be one. */
-    for (; count && (agent->retries.count || agent->pending.count); count--) {
+    for (int i = 0; i < agent->slot_count; i++)
+        while (agent->slots[i].segment && agent->pending.count < count) {
+            uint64_t missing = count - agent->pending.count;
+            if (!ppi_place_take_back(agent, i, missing < UINT32_MAX ? (uint32_t)missing : UINT32_MAX)) break;
+        }
+    /* Those that have failed elsewhere would come back, as long as this rank has workers. */
+    int all = count == PPI_GIVE_UP_ALL;
+    for (; count && (agent->pending.count || (all && agent->retries.count)); count--) {
         const struct ppi_job job =
-            agent->retries.count ? agent->retries.jobs[--agent->retries.count]
-                                 : agent->pending.jobs[(agent->pending.first + --agent->pending.count) % agent->pending.room];
+            agent->pending.count ? agent->pending.jobs[(agent->pending.first + --agent->pending.count) % agent->pending.room]
+                                 : agent->retries.jobs[--agent->retries.count];
         if (job.timeout_ns) agent->timed--;
         returned(ctx, &job);
     }

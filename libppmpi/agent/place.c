@@ -169,7 +169,7 @@ void ppi_place_balance(struct ppi_agent *agent, uint64_t now_ns)
         uint32_t waiting = ppi_channel_waiting(&slot->channel);
         if (waiting <= most) continue;
         uint64_t started = atomic_load(&slot->channel.answers->started_ns);
-        /* One that may not run on the idle worker would come back. */
+        /* One that may not run on an idle worker would come back. */
         const struct ppi_job *last = ppi_channel_job(&slot->channel, slot->channel.published - 1);
         if (waiting == 1 && last->avoid && ppi_retries_worker(agent, last->avoid) == i) continue;
         if (agent->mean_ns < SHORT_NS && (!started || now_ns < started + STUCK_NS)) continue;
@@ -181,17 +181,18 @@ void ppi_place_balance(struct ppi_agent *agent, uint64_t now_ns)
     ppi_place_pending(agent);
 }
 
-void ppi_place_take_back(struct ppi_agent *agent, int index, uint32_t most)
+uint32_t ppi_place_take_back(struct ppi_agent *agent, int index, uint32_t most)
 {
     struct ppi_channel *channel = &agent->slots[index].channel;
     uint32_t back = ppi_channel_take_back(channel, most);
-    if (back == 0) return;
+    if (back == 0) return 0;
     agent->load -= back;
     if (ppi_channel_load(channel) == 0) {
         agent->busy--;
         ppi_place_became_idle(agent, index);
     }
     ppi_place_give_back(agent, index, channel->reserved, back);
+    return back;
 }
 
 void ppi_place_measured(struct ppi_agent *agent, uint64_t duration_ns)

@@ -16,7 +16,7 @@ int ppi_retries_worker(const struct ppi_agent *agent, int avoid)
         least = ppi_channel_load(&slot->channel);
         best = i;
     }
-    if (others || failed >= agent->slot_count) return best;
+    if (others || failed >= agent->slot_count) return best; /* it may have failed on another rank */
     return ppi_place_usable(agent, failed) ? failed : -1;
 }
 

@@ -35,7 +35,7 @@ struct ppi_job {
     uint64_t attempt : 16;
     uint64_t function : 12;   /* index into the workspace's table */
     uint64_t flags : 1;       /* PPI_JOB_BLOCK */
-    uint64_t avoid : 11;      /* 1 + the slot of the worker on which the last try has failed, 0 = none */
+    uint64_t avoid : 11;      /* as in ppi_wire_task */
     uint64_t tag : 24;        /* what a binding says of the arguments, see <ppmpi_binding.h> */
 };
 

@@ -39,6 +39,17 @@ static void make_hungry(struct ppi_scheduler *s, int agent)
     s->hungry[list].last = agent;
 }
 
+static void make_hungry_first(struct ppi_scheduler *s, int agent)
+{
+    struct ppi_scheduler_agent *a = &s->agents[agent];
+    int list = a->given < (uint64_t)a->workers ? 0 : 1;
+    if (a->hungry[list].listed || a->workers == 0) return;
+    a->hungry[list].listed = 1;
+    a->hungry[list].next = s->hungry[list].first;
+    if (s->hungry[list].first < 0) s->hungry[list].last = agent;
+    s->hungry[list].first = agent;
+}
+
 /* The agent at the head of the lists; -1 when both are empty. An agent may have changed since it was listed. */
 static int next_hungry(struct ppi_scheduler *s)
 {
@@ -127,14 +138,19 @@ int ppi_scheduler_push(struct ppi_scheduler *s, uint32_t task, int priority, int
     return PP_OK;
 }
 
-/* True when the task has failed on this agent and is to be tried on another. */
+static int has_idle(const struct ppi_scheduler_agent *a)
+{
+    return a->given < (uint64_t)a->workers;
+}
+
+/* True when the task has failed, and is to be tried on another agent than this. */
 static int avoids(const struct ppi_scheduler *s, const struct ppi_task *t, int agent)
 {
-    int workers = s->agents[agent].workers;
-    if (t->worker == PPI_TASK_NO_WORKER || t->agent != agent || s->workers <= workers) return 0;
-    if (workers < 2) return 1;
+    const struct ppi_scheduler_agent *a = &s->agents[agent];
+    if (t->worker == PPI_TASK_NO_WORKER || s->workers <= a->workers) return 0;
+    if (t->agent == agent ? a->workers < 2 : has_idle(a)) return t->agent == agent;
     for (int i = 0; i < s->agent_count; i++)
-        if (i != agent && s->agents[i].given < (uint64_t)s->agents[i].workers) return 1;
+        if (i != agent && i != t->agent && has_idle(&s->agents[i])) return 1;
     return 0;
 }
 
@@ -216,7 +232,7 @@ static int choose_agent(struct ppi_scheduler *s)
         int next = next_hungry(s);
         if (next < 0) return 0;
         struct ppi_scheduler_agent *a = &s->agents[next];
-        if (room(a) == 0) continue;
+        if (room(a) == 0 || a->refused) continue;
         s->current = next;
         s->grant = grant(s, a);
     }
@@ -230,21 +246,31 @@ int ppi_scheduler_next(struct ppi_scheduler *s, uint32_t *task, int *agent)
         s->grant = 0; /* what comes later is shared out anew */
         return 0;
     }
-    for (int asked = 0; asked <= s->agent_count && choose_agent(s); asked++) {
-        *task = pop(s, s->current);
-        if (*task == PPI_TASK_NONE) {
-            s->waiting_for_others = 1;
-            s->grant = 0;
+    int refused = -1, found = 0; /* refused: the last one that was, as the head of a list */
+    while (!found && choose_agent(s)) {
+        int asked = s->current;
+        *task = pop(s, asked);
+        if (*task != PPI_TASK_NONE) {
+            found = 1;
+            *agent = asked;
+            s->agents[asked].given++;
+            s->given++;
+            s->grant--;
             continue;
         }
-        s->waiting_for_others = 0;
-        *agent = s->current;
-        s->agents[s->current].given++;
-        s->given++;
-        s->grant--;
-        return 1;
+        s->agents[asked].refused = 1;
+        s->agents[asked].next_refused = refused;
+        refused = asked;
+        s->current = -1;
+        s->grant = 0;
     }
-    return 0;
+    if (refused >= 0) s->waiting_for_others = !found;
+    /* They keep their places, before those that come later. */
+    for (; refused >= 0; refused = s->agents[refused].next_refused) {
+        s->agents[refused].refused = 0;
+        make_hungry_first(s, refused);
+    }
+    return found;
 }
 
 void ppi_scheduler_finished(struct ppi_scheduler *s, int agent, uint64_t duration_ns)

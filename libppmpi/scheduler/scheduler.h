@@ -6,7 +6,8 @@
  * takes the same time however many tasks wait.
  *
  * A task that has failed on an agent (its record says on which worker) goes to another one when that agent has no other
- * worker, or when another one is idle; which worker it then avoids is for the agent. Until then those behind it pass. */
+ * worker, and to an idle one where there is one; which worker it then avoids is for the agent. Meanwhile those behind it
+ * pass. */
 #ifndef PPI_SCHEDULER_SCHEDULER_H
 #define PPI_SCHEDULER_SCHEDULER_H
 
@@ -29,6 +30,7 @@ struct ppi_scheduler_agent {
     struct { /* in the lists of agents that may have an idle worker, and that may have room */
         int listed, next;
     } hungry[2];
+    int refused, next_refused; /* in this call: nothing that is ready may go to it */
 };
 
 struct ppi_scheduler {

@@ -13,12 +13,12 @@ static uint64_t timeout_of(const struct pp_server *s, const struct ppi_task *t)
     return t->extra ? t->extra->timeout_ns : ppi_timeout_ns(s->options.timeout);
 }
 
-/* 1 + the slot of the rank's worker on which the last try has failed, 0 when there is none. */
+/* As in ppi_wire_task. */
 static int slot_to_avoid(const struct pp_server *s, int rank, const struct ppi_task *t)
 {
     int slot;
     if (t->attempts < 2 || t->worker == PPI_TASK_NO_WORKER) return 0;
-    return ppi_ranks_find_worker(s, (int)t->worker, &slot) == rank ? 1 + slot : 0;
+    return ppi_ranks_find_worker(s, (int)t->worker, &slot) == rank ? 1 + slot : PPI_WIRE_FAILED_ELSEWHERE;
 }
 
 static void give_here(struct pp_server *s, uint32_t index, struct ppi_task *t)
@@ -38,7 +38,7 @@ static void give_here(struct pp_server *s, uint32_t index, struct ppi_task *t)
     job->function = (uint16_t)t->function;
     job->attempt = t->attempts;
     job->flags = t->flags & PPI_TASK_BLOCK ? PPI_JOB_BLOCK : 0;
-    job->avoid = (uint64_t)avoid & 0x7ff;
+    job->avoid = (uint64_t)avoid & PPI_WIRE_FAILED_ELSEWHERE;
     job->tag = t->u.args.tag;
     memcpy(&job->args, &t->u.args, sizeof job->args);
     ppi_agent_added(&s->agent, job);

@@ -109,7 +109,7 @@ static int sane(const struct ppi_wire_record *r)
     case PPI_WIRE_INIT: return r->as.INIT.bytes == r->bytes;
     case PPI_WIRE_TASK:
         return (streamed ? r->as.TASK.bytes > PPI_WIRE_INLINE_MAX : r->as.TASK.bytes == r->bytes) &&
-               r->as.TASK.avoid <= PPI_WIRE_WORKERS_MAX;
+               (r->as.TASK.avoid <= PPI_WIRE_WORKERS_MAX || r->as.TASK.avoid == PPI_WIRE_FAILED_ELSEWHERE);
     case PPI_WIRE_SHARE:
         if (r->as.SHARE.id == 0 || r->as.SHARE.elsewhere > 1) return 0;
         if (r->as.SHARE.elsewhere) return !streamed && r->bytes == 0;

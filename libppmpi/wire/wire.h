@@ -13,6 +13,7 @@
 #define PPI_WIRE_INLINE_MAX 65536  /* arguments and results up to here travel inside messages */
 #define PPI_WIRE_TEXT_MAX 32768    /* output is cut into records of at most this */
 #define PPI_WIRE_WORKERS_MAX 1024  /* of one rank */
+#define PPI_WIRE_FAILED_ELSEWHERE 0x7ff /* … or it has failed on another rank, and is not to be given back for others */
 #define PPI_WIRE_MESSAGE_MAX ((size_t)1 << 20)
 
 /* Every record there is: name, fixed struct. Enum, sizes and names are made from this list. */
@@ -99,7 +100,7 @@ struct ppi_wire_task {
     uint64_t id, number, timeout_ns, bytes;
     uint32_t tag; /* see <ppmpi_binding.h> */
     uint16_t function, attempt;
-    uint16_t avoid, reserved[3]; /* avoid: 1 + the slot of the agent's worker on which the last try has failed, 0 = none */
+    uint16_t avoid, reserved[3]; /* avoid: 1 + the slot of the agent's worker on which the last try has failed, 0 = none, … */
 };
 
 /* server → agent: data for the tasks that follow (bytes: the data, unless another rank of the node has it) */

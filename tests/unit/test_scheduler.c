@@ -341,6 +341,47 @@ START_TEST(failed_task_stays_with_an_agent_of_several_workers_unless_another_is_
 }
 END_TEST
 
+START_TEST(agent_that_has_to_leave_a_failed_task_gets_what_another_gives_back)
+{
+    uint32_t task;
+    int agent;
+    begin(2);
+    ppi_scheduler_set_workers(&s, 0, 1);
+    push(0, 0), push(0, 0);
+    while (ppi_scheduler_next(&s, &task, &agent)) {}
+    ppi_scheduler_set_workers(&s, 1, 1);
+    uint32_t failed = push_failed(1, 0);
+    for (int round = 0; round < 3; round++) {
+        ck_assert(!ppi_scheduler_next(&s, &task, &agent));
+        uint32_t back = push(0, 1);
+        ppi_scheduler_finished(&s, 0, 0);
+        ck_assert(next_is(back, 1));
+        ck_assert(next_is(failed, 0));
+        failed = push_failed(1, 0);
+        ppi_scheduler_finished(&s, 1, 0);
+    }
+    end();
+}
+END_TEST
+
+START_TEST(failed_task_goes_to_the_idle_one_of_the_others)
+{
+    uint32_t task;
+    int agent;
+    begin(3);
+    ppi_scheduler_set_workers(&s, 1, 1);
+    push(0, 0);
+    while (ppi_scheduler_next(&s, &task, &agent)) {} /* it has room for another, but is busy */
+    ppi_scheduler_set_workers(&s, 0, 1);
+    ppi_scheduler_set_workers(&s, 2, 1);
+    uint32_t failed = push_failed(0, 0);
+    ck_assert(next_is(failed, 2));
+    failed = push_failed(0, 0);
+    ck_assert(next_is(failed, 1)); /* now they are equals */
+    end();
+}
+END_TEST
+
 START_TEST(failed_task_that_is_cancelled_in_the_middle_of_the_queue_is_passed_over)
 {
     uint32_t task, failed[6], last;
@@ -399,6 +440,8 @@ int main(void)
     tcase_add_test(c, failed_task_waits_while_the_others_are_full_and_those_behind_it_do_not);
     tcase_add_test(c, failed_task_stays_where_there_is_no_other_agent);
     tcase_add_test(c, failed_task_stays_with_an_agent_of_several_workers_unless_another_is_idle);
+    tcase_add_test(c, agent_that_has_to_leave_a_failed_task_gets_what_another_gives_back);
+    tcase_add_test(c, failed_task_goes_to_the_idle_one_of_the_others);
     tcase_add_test(c, failed_task_that_is_cancelled_in_the_middle_of_the_queue_is_passed_over);
     suite_add_tcase(suite, c);
     SRunner *runner = srunner_create(suite);
