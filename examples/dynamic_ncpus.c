@@ -3,7 +3,7 @@
  * stderr.
  *
  *     cc dynamic_ncpus.c $(pkg-config --cflags --libs ppmpi) -o dynamic_ncpus
- *     ./dynamic_ncpus             under a launcher, the workers of rank 0 change and those of other ranks stay
+ *     ./dynamic_ncpus             under a launcher, the ranks of rank 0's node share the workers, other nodes keep theirs
  */
 #include <ppmpi.h>
 #include <stdio.h>

@@ -3,7 +3,7 @@
 ! stderr.
 !
 !     gfortran dynamic_ncpus.f90 $(pkg-config --cflags --libs ppmpi-fortran) -o dynamic_ncpus
-!     ./dynamic_ncpus             under a launcher, the workers of rank 0 change and those of other ranks stay
+!     ./dynamic_ncpus             under a launcher, the ranks of rank 0's node share the workers, other nodes keep theirs
 module work
   use ppmpi
   use, intrinsic :: iso_fortran_env, only: int64, real64, error_unit

@@ -320,10 +320,11 @@ int ppi_agent_workers(const struct ppi_agent *agent)
 
 int ppi_agent_resize(struct ppi_agent *agent, int workers)
 {
-    int status = ppi_topology_place(agent->config.topology, workers, agent->config.cores_per_worker, agent->cpus);
+    int status = workers ? ppi_topology_place(agent->config.topology, workers, agent->config.cores_per_worker, agent->cpus) : PP_OK;
     if (status != PP_OK) return status;
     agent->target = workers;
     for (int i = agent->slot_count - 1; i >= workers; i--) {
+        agent->slots[i].retry_ns = 0;
         if (agent->slots[i].state != PPI_SLOT_STARTING && agent->slots[i].state != PPI_SLOT_READY) continue;
         ppi_agent_publish(agent);
         ppi_slot_retire(agent, i);

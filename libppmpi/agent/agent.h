@@ -40,7 +40,8 @@ struct ppi_loan {
 struct ppi_agent_config {
     int workers, cores_per_worker;
     int first_number; /* of this agent's workers in the farm, */
-    int extra_number; /* … and of those that are added later */
+    int extra_number; /* … and of those that are added later, */
+    int extra_gap;    /* … between which lie so many of others' */
     int restart;      /* fresh process after so many jobs; 0 = never */
     int bind;         /* 1: each worker to its cores */
     const struct ppi_topology *topology;
@@ -124,7 +125,8 @@ int ppi_agent_open(struct ppi_agent *agent, struct ppi_workspace *workspace, str
 /* Stops the workers, those that still run a job after grace_s by force; hands on the output they left. */
 void ppi_agent_close(struct ppi_agent *agent, double grace_s);
 
-/* Makes it so many workers. Those that go end their job first, what waits for them runs elsewhere. */
+/* Makes it so many workers. Those that go end their job first, what waits for them runs elsewhere. With none, the caller
+ * takes what is left by ppi_agent_give_up, then and later. */
 int ppi_agent_resize(struct ppi_agent *agent, int workers);
 
 /* Workers that jobs can be given to. An agent whose initializer crashes has none, and takes jobs to fail them. */
@@ -140,7 +142,7 @@ int ppi_agent_workers(const struct ppi_agent *agent);
 static inline int ppi_agent_worker_number(const struct ppi_agent *agent, int slot)
 {
     return slot < agent->config.workers ? agent->config.first_number + slot
-                                        : agent->config.extra_number + slot - agent->config.workers;
+                                        : agent->config.extra_number + (slot - agent->config.workers) * (1 + agent->config.extra_gap);
 }
 
 /* Room for one job to be written into; NULL without memory. The job goes to the worker with the next flush. */

@@ -259,6 +259,8 @@ static void on_welcome(struct serving *s, const struct ppi_wire_welcome *w)
     struct ppi_agent_config config = {.workers = w->workers,
                                       .cores_per_worker = w->cores_per_worker,
                                       .first_number = w->first_number,
+                                      .extra_number = w->extra_number,
+                                      .extra_gap = w->extra_gap,
                                       .restart = w->restart,
                                       .bind = w->bind,
                                       .topology = s->topology};
@@ -278,6 +280,15 @@ static void on_returned(void *ctx, const struct ppi_job *job)
     struct ppi_wire_returned w = {.id = job->id, .attempt = job->attempt};
     post(s, PPI_WIRE_RETURNED, 0, &w, NULL, 0);
     if (job->flags & PPI_JOB_BLOCK) ppi_arena_free(&s->workspace->arena, job->args.offset, job->bytes);
+}
+
+static void on_resize(struct serving *s, int workers)
+{
+    _Static_assert(PPI_WIRE_WORKERS_MAX == PPI_WORKERS_MAX, "what the decoder lets through fits");
+    int status = s->open ? ppi_agent_resize(&s->agent, workers) : ppi_error(PP_ERR_STATE, "there are no workers to be more or fewer");
+    const char *why = status == PP_OK ? "" : pp_last_error();
+    struct ppi_wire_ready ready = {.status = status, .workers = s->open ? ppi_agent_workers(&s->agent) : 0};
+    post(s, PPI_WIRE_READY, 0, &ready, why, strlen(why));
 }
 
 static void on_recall(struct serving *s, uint64_t count)
@@ -311,6 +322,7 @@ static void on_message(struct serving *s, const char *message, size_t bytes)
             if (s->open) ppi_agent_cancel(&s->agent, record.as.CANCEL.id, record.as.CANCEL.attempt);
             break;
         case PPI_WIRE_BEAT: break;
+        case PPI_WIRE_RESIZE: on_resize(s, record.as.RESIZE.workers); break;
         case PPI_WIRE_RECALL: on_recall(s, record.as.RECALL.count); break;
         case PPI_WIRE_STOP:
             s->stopping = 1;
@@ -399,6 +411,8 @@ static int step(struct serving *s)
         int n = ppi_agent_flush(&s->agent, wake);
         for (int i = 0; i < n; i++) ppi_futex_wake(wake[i], 1);
         if (ppi_pool_is_rank(s->pool)) moved += work(s);
+        /* Also what comes late: arguments that were on their way. */
+        if (s->agent.target == 0) ppi_agent_give_up(&s->agent, PPI_GIVE_UP_ALL, on_returned, s);
     }
     if (s->out.bytes == 0 && !s->loans) {
         s->out_since_ns = 0;

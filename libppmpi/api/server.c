@@ -114,11 +114,8 @@ int pp_set_ncpus(pp_server *server, int n)
         return ppi_error(PP_ERR_ARG, "pp_set_ncpus: %d workers; 1 to %d, or PP_AUTODETECT", n, PPI_WORKERS_MAX);
     if (server->ranks[0].is_worker)
         return ppi_error(PP_ERR_UNSUPPORTED, "pp_set_ncpus: with PP_ISOLATE_NONE each rank runs one task at a time");
-    if (n == PP_AUTODETECT) n = server->topology.limit / server->options.cores_per_worker;
-    if (n < 1) n = 1;
     pthread_mutex_lock(&server->lock);
-    status = ppi_agent_resize(&server->agent, n);
-    ppi_scheduler_set_workers(&server->scheduler, 0, ppi_agent_takers(&server->agent));
+    status = ppi_server_resize(server, n);
     pthread_mutex_unlock(&server->lock);
     ppi_server_kick(server);
     return status;

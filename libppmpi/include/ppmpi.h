@@ -206,9 +206,12 @@ PP_API int pp_server_close(pp_server *server);
 /* Workers in the whole farm, or a negative error. */
 PP_API int pp_get_ncpus(pp_server *server);
 
-/* Sets the number of workers of rank 0's node while tasks run; PP_AUTODETECT = one per core. Workers that are taken away
- * end their running task first; what waited for them runs elsewhere. Does not wait for either.
- * Errors: PP_ERR_ARG (negative, or over 1024), PP_ERR_LIMIT or PP_ERR_SYSTEM when no further worker can be started. */
+/* Sets the number of workers of rank 0's node while tasks run; PP_AUTODETECT = one per core, as pp_server_open has them by
+ * itself. Where several ranks run on that node they share the number; some may have none, rank 0 has at least one. Workers
+ * that are taken away end their running task first; what waited for them runs elsewhere. Does not wait for either.
+ * pp_get_ncpus is the new number at once, and less again when a worker turns out not to start; that of another rank is told
+ * by a warning. Errors: PP_ERR_ARG (negative, or over 1024), PP_ERR_LIMIT or PP_ERR_SYSTEM when no further worker of rank 0
+ * can be started. */
 PP_API int pp_set_ncpus(pp_server *server, int n);
 
 /* Returns how many nodes are alive and fills in at most max of them. nodes may be NULL when max is 0. */

@@ -81,12 +81,17 @@ void ppi_scheduler_set_alone(struct ppi_scheduler *s, int agent)
 void ppi_scheduler_set_workers(struct ppi_scheduler *s, int agent, int workers)
 {
     struct ppi_scheduler_agent *a = &s->agents[agent];
+    ppi_scheduler_resize(s, agent, workers);
+    if (workers) return;
+    s->given -= a->given;
+    a->given = 0;
+}
+
+void ppi_scheduler_resize(struct ppi_scheduler *s, int agent, int workers)
+{
+    struct ppi_scheduler_agent *a = &s->agents[agent];
     s->workers += workers - a->workers;
     a->workers = workers;
-    if (workers == 0) {
-        s->given -= a->given;
-        a->given = 0;
-    }
     if (a->depth == 0) a->depth = depth_of(a);
     make_hungry(s, agent);
 }

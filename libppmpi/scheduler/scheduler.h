@@ -55,6 +55,9 @@ void ppi_scheduler_fini(struct ppi_scheduler *s);
 /* workers = 0: the agent is lost, and what it had is not counted any more. */
 void ppi_scheduler_set_workers(struct ppi_scheduler *s, int agent, int workers);
 
+/* The same for an agent that is there: what it has it will finish or give back, even with 0 workers. */
+void ppi_scheduler_resize(struct ppi_scheduler *s, int agent, int workers);
+
 /* Before tasks are given to it. */
 void ppi_scheduler_set_alone(struct ppi_scheduler *s, int agent);
 

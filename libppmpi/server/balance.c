@@ -5,6 +5,7 @@
 #include "base/status.h"
 
 #define LOOK_NS 1000000ull  /* between two looks */
+#define IN_VAIN_NS 50000000ull /* an agent that had nothing to give back is not asked again for so long */
 #define QUIET_NS 1000000ull /* an agent from which nothing came for so long is not getting on with what it has */
 
 /* The agent that has most waiting and gets on with nothing, -1 when there is none or nobody is idle. */
@@ -17,7 +18,7 @@ static int find_victim(struct pp_server *s, uint64_t now_ns, uint64_t *waiting)
         const struct ppi_scheduler_agent *a = &s->scheduler.agents[i];
         uint64_t workers = (uint64_t)a->workers;
         if (a->given < workers) idle = 1;
-        if (a->given <= workers) continue;
+        if (a->given <= workers || workers == 0) continue; /* one without workers has given back what it can */
         s->uneven = 1;
         if (s->ranks[i].recalling || now_ns < s->ranks[i].last_result_ns + QUIET_NS || a->given - workers <= *waiting) continue;
         *waiting = a->given - workers;
@@ -49,6 +50,7 @@ void ppi_server_balance(struct pp_server *s, uint64_t now_ns)
         return;
     }
     s->ranks[victim].recalling = 1;
+    s->ranks[victim].returned = 0;
     ppi_ranks_post(s, victim, PPI_WIRE_RECALL, 0, &(struct ppi_wire_recall){count}, NULL, 0);
     s->outbox_urgent = 1;
 }
@@ -69,6 +71,13 @@ void ppi_server_returned(struct pp_server *s, int rank, uint64_t id, uint16_t at
     ppi_scheduler_finished(&s->scheduler, rank, 0);
     s->assigned--;
     ppi_server_remember_failure(s, t);
+    s->ranks[rank].returned++;
     ppi_task_apply(t, PPI_EVENT_REQUEUE);
     t->attempts--; /* it had not begun: no charge */
+}
+
+void ppi_server_recalled(struct pp_server *s, int rank)
+{
+    /* What it has are tasks that run, on workers that are to go. */
+    if (s->ranks[rank].returned == 0) s->ranks[rank].last_result_ns = ppi_now_ns() + IN_VAIN_NS;
 }

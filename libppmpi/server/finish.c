@@ -84,11 +84,12 @@ void ppi_server_remember_failure(struct pp_server *s, struct ppi_task *t)
 static char *failure_message(const struct ppi_task *t, const struct ppi_result *r)
 {
     char *message;
-    if (t->attempts < 2 || r->worker < 0 || (r->status != PP_ERR_CRASHED && r->status != PP_ERR_TIMEOUT))
+    int tries = t->attempts - (t->extra ? t->extra->losses : 0);
+    if (tries < 2 || r->worker < 0 || (r->status != PP_ERR_CRASHED && r->status != PP_ERR_TIMEOUT))
         return strndup(r->bytes ? (const char *)r->data : "", r->bytes);
     /* Otherwise it would not have been tried again. */
     return asprintf(&message, "%.*s; each of its %d tries crashed or ran past its time-out", (int)r->bytes,
-                    (const char *)r->data, t->attempts) < 0
+                    (const char *)r->data, tries) < 0
                ? NULL
                : message;
 }
@@ -235,6 +236,7 @@ static int give_to_others(struct pp_server *s, int rank, uint32_t index, struct 
                 (const char *)r->data);
         ppi_scheduler_set_workers(scheduler, rank, 0);
         s->ranks[rank].workers = 0;
+        s->ranks[rank].barren = 1;
     }
     ppi_server_remember_failure(s, t);
     ppi_task_apply(t, PPI_EVENT_REQUEUE);

@@ -70,10 +70,13 @@ static void give_away(struct pp_server *s, int rank, uint32_t index, const char 
     }
     s->assigned--;
     ppi_task_apply(t, PPI_EVENT_REQUEUE);
-    if (began)
+    if (began) {
+        t->worker = PPI_TASK_NO_WORKER; /* nobody can take it for that one's any more */
         s->retried++;
-    else
+    } else {
+        ppi_server_remember_failure(s, t);
         t->attempts--; /* it had not begun: no charge */
+    }
 }
 
 static void lose(struct pp_server *s, int rank, const char *how)

@@ -77,6 +77,7 @@ static int start_workers(struct pp_server *s, struct ppi_pool *pool)
                                       .cores_per_worker = s->options.cores_per_worker,
                                       .first_number = 0,
                                       .extra_number = s->first_extra_number,
+                                      .extra_gap = s->extra_gap,
                                       .restart = s->options.restart,
                                       .bind = 1,
                                       .topology = &s->topology};

@@ -147,9 +147,7 @@ int ppi_server_step(struct pp_server *s, enum ppi_step may)
     int works = may & PPI_STEP_TASKS && s->ranks[0].is_worker;
     uint64_t now = s->now_ns = ppi_now_ns();
     int moved = ppi_agent_poll(&s->agent, now) + ppi_shares_remove_dropped(s);
-    /* Workers that pp_set_ncpus wants again come when those in their place have gone; ones that fail to start go. */
-    if (s->agent.alive != s->scheduler.agents[0].workers && s->agent.alive && !s->agent.hopeless)
-        ppi_scheduler_set_workers(&s->scheduler, 0, s->agent.alive);
+    ppi_server_know_workers(s);
     ppi_server_balance(s, now);
     ppi_server_dispatch(s);
     _Atomic uint32_t *wake[PPI_WORKERS_MAX];

@@ -118,6 +118,18 @@ static void hello(struct pp_server *s, int rank, const struct ppi_wire_hello *h)
     r->said_hello = 1;
 }
 
+/* The answer to a RESIZE; only the one to the last counts. */
+static void resized(struct pp_server *s, int rank, const struct ppi_wire_record *record)
+{
+    struct ppi_rank *r = &s->ranks[rank];
+    int workers = record->as.READY.workers;
+    if (r->resizing == 0 || --r->resizing > 0 || workers >= r->workers) return;
+    ppi_log(PP_LOG_WARNING, "rank %d on %s has %d instead of %d workers: %.*s", rank, r->host, workers, r->workers,
+            (int)record->bytes, (const char *)record->data);
+    r->workers = workers;
+    ppi_scheduler_resize(&s->scheduler, rank, workers);
+}
+
 void ppi_ranks_message(struct pp_server *s, int rank, const char *message, size_t bytes)
 {
     _Static_assert(sizeof(struct ppi_cpus) == sizeof ((struct ppi_wire_hello *)0)->allowed, "sets of units travel whole");
@@ -134,9 +146,13 @@ void ppi_ranks_message(struct pp_server *s, int rank, const char *message, size_
             if (!r->said_hello) hello(s, rank, &record.as.HELLO);
             break;
         case PPI_WIRE_READY:
-            if (r->ready) break;
+            if (r->ready) {
+                resized(s, rank, &record);
+                break;
+            }
             r->ready = 1;
             r->is_holder = record.as.READY.is_holder;
+            r->barren = record.as.READY.status != PP_OK;
             if (record.as.READY.workers < r->workers) r->workers = record.as.READY.workers; /* it was asked for no more */
             if (record.as.READY.status != PP_OK)
                 ppi_error(record.as.READY.status, "rank %d on %s: %.*s", rank, r->host, (int)record.bytes,
@@ -144,7 +160,7 @@ void ppi_ranks_message(struct pp_server *s, int rank, const char *message, size_
             break;
         case PPI_WIRE_RETURNED:
             if (record.as.RETURNED.id == 0)
-                r->recalling = 0;
+                r->recalling = 0, ppi_server_recalled(s, rank);
             else
                 ppi_server_returned(s, rank, record.as.RETURNED.id, record.as.RETURNED.attempt);
             break;
@@ -206,27 +222,24 @@ static void share_out_workers(struct pp_server *s)
             if (k < i) a->node = k;
             if (ppi_cpus_overlap(&a->allowed, &b->allowed)) a->alone = 0;
         }
-        a->workers = s->options.workers ? s->options.workers : a->alone ? a->limit / s->options.cores_per_worker : 1;
-        if (a->workers < 1) a->workers = 1;
-        /* The program's own rank is a worker only where there is no other. */
-        if (a->is_worker) a->workers = i > 0 || s->rank_count == 1;
+        a->by_rule = a->alone ? a->limit / s->options.cores_per_worker : 1;
+        if (a->by_rule < 1) a->by_rule = 1;
     }
 }
 
 /* A quota is granted to all ranks of a node together. */
 static void cap_by_quota(struct pp_server *s)
 {
-    if (s->options.workers) return;
     for (int i = 0; i < s->rank_count; i++) {
         if (s->ranks[i].node != i || !s->ranks[i].quota || s->ranks[i].is_worker) continue;
         int sum = 0, quota = s->ranks[i].quota;
         for (int k = i; k < s->rank_count; k++)
-            if (s->ranks[k].node == i) sum += s->ranks[k].workers;
+            if (s->ranks[k].node == i) sum += s->ranks[k].by_rule;
         for (int k = i; k < s->rank_count && sum > quota; k++) {
             struct ppi_rank *r = &s->ranks[k];
             if (r->node != i) continue;
-            int fewer = r->workers * quota / sum;
-            r->workers = fewer > 1 ? fewer : 1;
+            int fewer = r->by_rule * quota / sum;
+            r->by_rule = fewer > 1 ? fewer : 1;
         }
     }
 }
@@ -260,20 +273,30 @@ int ppi_ranks_handshake(struct pp_server *s)
     }
     share_out_workers(s);
     cap_by_quota(s);
-    warn_of_unused_cores(s);
-    int first = 0;
+    int first = 0, places = 0;
     for (int i = 0; i < s->rank_count; i++) {
         struct ppi_rank *r = &s->ranks[i];
-        r->first_number = first;
+        r->workers = s->options.workers ? s->options.workers : r->by_rule;
+        /* The program's own rank is a worker only where there is no other. */
+        if (r->is_worker) r->workers = i > 0 || s->rank_count == 1;
         r->numbers = r->workers;
+        r->first_number = first;
         first += r->workers;
-        if (i == 0) continue;
+        if (r->node == s->ranks[0].node) r->place = places++;
+    }
+    s->first_extra_number = first;
+    s->extra_gap = places - 1;
+    warn_of_unused_cores(s);
+    for (int i = 1; i < s->rank_count; i++) {
+        const struct ppi_rank *r = &s->ranks[i];
         struct ppi_wire_welcome w = {.server_pid = getpid(),
                                      .bell_nonce = ppi_bell_nonce(&s->workspace),
                                      .bell_fd = s->workspace.bell_segment.fd,
                                      .same_node = r->node == s->ranks[0].node,
                                      .workers = r->workers,
                                      .first_number = r->first_number,
+                                     .extra_number = first + r->place,
+                                     .extra_gap = s->extra_gap,
                                      .cores_per_worker = s->options.cores_per_worker,
                                      .restart = s->options.restart,
                                      .log_level = s->options.log_level,
@@ -289,7 +312,6 @@ int ppi_ranks_handshake(struct pp_server *s)
         if (s->options.initializer) ppi_server_send_initializer(s, i);
         ppi_ranks_post(s, i, PPI_WIRE_WELCOME, 0, &w, NULL, 0);
     }
-    s->first_extra_number = first;
     return PP_OK;
 }
 
@@ -301,9 +323,14 @@ int ppi_ranks_find_worker(const struct pp_server *s, int number, int *slot)
         *slot = number - r->first_number;
         return i;
     }
-    if (number < s->first_extra_number) return -1;
-    *slot = s->ranks[0].numbers + number - s->first_extra_number;
-    return 0;
+    int extra = number - s->first_extra_number, places = 1 + s->extra_gap;
+    for (int i = 0; extra >= 0 && i < s->rank_count; i++) {
+        const struct ppi_rank *r = &s->ranks[i];
+        if (r->node != s->ranks[0].node || r->place != extra % places) continue;
+        *slot = r->numbers + extra / places;
+        return i;
+    }
+    return -1;
 }
 
 int ppi_ranks_ready(struct pp_server *s)

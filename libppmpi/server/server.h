@@ -26,7 +26,11 @@ struct ppi_rank { /* what the server knows of a rank, rank 0 included */
     char host[256];
     int node; /* lowest rank on the same node */
     int workers, first_number;
-    int numbers; /* workers that were asked for at open, and have numbers from first_number on */
+    int numbers;  /* workers that were asked for at open, and have numbers from first_number on */
+    int by_rule;  /* workers that it has where nobody says how many */
+    int place;    /* among the ranks of rank 0's node, whose workers can become more or fewer */
+    int resizing; /* words of it that are still to come about how many it has */
+    int barren;   /* it can have no workers any more */
     int cores, allowed_cores, limit, quota; /* as in ppi_wire_hello */
     int alone; /* shares its cores with no other rank */
     int is_worker; /* runs tasks itself, one at a time, without processes */
@@ -37,6 +41,7 @@ struct ppi_rank { /* what the server knows of a rank, rank 0 included */
     uint64_t jobs, job_time_ns, last_result_ns;
     /* ranks other than 0: */
     int said_hello, ready, said_bye, recalling, lost;
+    int returned;      /* tasks since it was asked to give some back */
     int pidfd;         /* of a rank on our node, to see its end; 0 or -1 = none */
     uint64_t heard_ns; /* when the last word came */
     struct ppi_doorbell *bell; /* of a rank on our node, NULL = cannot be rung */
@@ -81,7 +86,7 @@ struct pp_server {
     struct ppi_transport *transport; /* NULL when there is one rank: then nothing is to be moved */
     struct ppi_transport *mpi;       /* to be closed at the end, NULL when MPI was not initialised */
     struct ppi_rank *ranks;
-    int first_extra_number; /* numbers of workers that are added later */
+    int first_extra_number, extra_gap; /* numbers of workers that are added later: taken by the node's ranks in turn */
     int rank_count, unringable; /* unringable: ranks that have no doorbell for us, or we none for them */
 
     struct ppi_task_store store;
@@ -206,11 +211,16 @@ int ppi_ranks_find_worker(const struct pp_server *s, int number, int *slot);
 void ppi_ranks_message(struct pp_server *s, int rank, const char *message, size_t bytes);
 void ppi_ranks_stop(struct pp_server *s, int status, int at_once);
 
+/* resize.c, with the lock held */
+int ppi_server_resize(struct pp_server *s, int workers); /* PP_AUTODETECT = by the rule */
+void ppi_server_know_workers(struct pp_server *s); /* rank 0's, as they come and go by themselves */
+
 /* wait.c */
 void ppi_watchers_tell(struct ppi_task *task, int only_on_callback_thread);
 
 /* balance.c, with the lock held */
 void ppi_server_balance(struct pp_server *s, uint64_t now_ns);
+void ppi_server_recalled(struct pp_server *s, int rank); /* all of it has come */
 void ppi_server_returned(struct pp_server *s, int rank, uint64_t id, uint16_t attempt);
 
 /* lost.c, with the lock held. check: by the driver of a farm with several ranks, when it is due. */

@@ -100,7 +100,8 @@ static int sane(const struct ppi_wire_record *r)
                r->as.HELLO.limit <= UNITS_MAX && r->as.HELLO.cores >= 0 && r->as.HELLO.allowed_cores >= 0 &&
                r->as.HELLO.quota >= 0 && (r->as.HELLO.is_worker == 0 || r->as.HELLO.is_worker == 1);
     case PPI_WIRE_WELCOME:
-        return r->as.WELCOME.workers >= 1 && r->as.WELCOME.first_number >= 0 && r->as.WELCOME.cores_per_worker >= 1;
+        return r->as.WELCOME.workers >= 1 && r->as.WELCOME.first_number >= 0 && r->as.WELCOME.cores_per_worker >= 1 &&
+               r->as.WELCOME.extra_number >= 0 && r->as.WELCOME.extra_gap >= 0;
     case PPI_WIRE_READY: return status_is_known(r->as.READY.status) && r->as.READY.workers >= 0 &&
                                  (r->as.READY.is_holder == 0 || r->as.READY.is_holder == 1);
     case PPI_WIRE_FUNCTION:
@@ -118,6 +119,7 @@ static int sane(const struct ppi_wire_record *r)
     case PPI_WIRE_DROP: return r->as.DROP.id != 0;
     case PPI_WIRE_RESULT:
         return (streamed ? r->as.RESULT.bytes > PPI_WIRE_INLINE_MAX : r->as.RESULT.bytes == r->bytes) && status_is_known(r->as.RESULT.status);
+    case PPI_WIRE_RESIZE: return r->as.RESIZE.workers >= 0 && r->as.RESIZE.workers <= PPI_WIRE_WORKERS_MAX;
     case PPI_WIRE_STARTED: return r->as.STARTED.worker >= 0;
     case PPI_WIRE_OUTPUT: return r->as.OUTPUT.stream == 0 || r->as.OUTPUT.stream == 1;
     case PPI_WIRE_BEAT:

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PPI_WIRE_MAGIC 0x324d5050u /* "PPM2": the last character is the protocol's version */
+#define PPI_WIRE_MAGIC 0x334d5050u /* "PPM3": the last character is the protocol's version */
 #define PPI_WIRE_INLINE_MAX 65536  /* arguments and results up to here travel inside messages */
 #define PPI_WIRE_TEXT_MAX 32768    /* output is cut into records of at most this */
 #define PPI_WIRE_WORKERS_MAX 1024  /* of one rank */
@@ -28,6 +28,7 @@
     X(UNSHARE, ppi_wire_unshare)   \
     X(DROP, ppi_wire_drop)         \
     X(CANCEL, ppi_wire_cancel)     \
+    X(RESIZE, ppi_wire_resize)     \
     X(RECALL, ppi_wire_recall)     \
     X(RETURNED, ppi_wire_returned) \
     X(STARTED, ppi_wire_started)   \
@@ -71,11 +72,12 @@ struct ppi_wire_welcome {
     uint64_t holder_nonce;
     int32_t holder_fd, reserved;
     int32_t workers, first_number, cores_per_worker, restart, log_level, bind;
+    int32_t extra_number, extra_gap; /* numbers of workers that are added later, see agent/agent.h */
     uint64_t beat_ns;    /* say something at least as often */
     uint64_t silence_ns; /* the server is lost, and the job with it, when nothing came from it for so long; 0 = never */
 };
 
-/* agent → server: the workers run, or why not (bytes: the text) */
+/* agent → server, after WELCOME and after each RESIZE: so many workers run, or why not (bytes: the text) */
 struct ppi_wire_ready {
     int32_t status, workers;
     int32_t is_holder, reserved; /* of shared data: it must be sent to this rank */
@@ -125,12 +127,17 @@ struct ppi_wire_cancel {
     uint16_t attempt, reserved[3];
 };
 
+/* server → agent: be so many workers; with none, give back what has not begun */
+struct ppi_wire_resize {
+    int32_t workers, reserved;
+};
+
 /* server → agent: give back so many tasks that have not begun */
 struct ppi_wire_recall {
     uint64_t count;
 };
 
-/* agent → server: one of them; after the last, and if there is none, one with id 0 */
+/* agent → server: one of them, or one that an agent without workers has; after RECALL, and then the last, one with id 0 */
 struct ppi_wire_returned {
     uint64_t id;
     uint16_t attempt, reserved[3];

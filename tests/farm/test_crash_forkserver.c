@@ -75,6 +75,7 @@ int main(int argc, char **argv)
     for (long i = 0; i < TASKS; i++) tasks[i] = pp_submit(server, nap_and_square, &i, sizeof i);
     fault_sleep(0.02); /* some are waiting in the channels by now */
     CHECK(kill((pid_t)victim, SIGKILL) == 0, "kill %ld: %s", victim, strerror(errno));
+    if (ranks == 1) pp_set_ncpus(server, workers + 1); /* before anybody knows; it need not fail */
     for (int i = 0; i < workers; i++) {
         if (forkservers[i] != victim) {
             kill((pid_t)pids[i], SIGKILL);
@@ -103,6 +104,14 @@ int main(int argc, char **argv)
     for (long i = 0; i < TASKS; i++) check_outcome(tasks[i], i, ranks > 1);
     for (long i = 0; i < 5; i++) check_outcome(pp_submit(server, nap_and_square, &i, sizeof i), i, ranks > 1);
     CHECK(fault_now() - began < 5, "it took %.2f s", fault_now() - began);
+
+    /* Another number of workers changes nothing where none can be had; elsewhere it is others that have them. */
+    for (int n = 3; n >= 0; n--) {
+        int status = pp_set_ncpus(server, n);
+        CHECK(status == (ranks > 1 ? PP_OK : PP_ERR_SYSTEM) && (ranks == 1 || n == 0 || pp_get_ncpus(server) == n),
+              "pp_set_ncpus(%d): %d, %d workers: %s", n, status, pp_get_ncpus(server), pp_last_error());
+        for (long i = 0; i < 10; i++) check_outcome(pp_submit(server, nap_and_square, &i, sizeof i), i, ranks > 1);
+    }
 
     began = fault_now();
     int status = fault_end(server);

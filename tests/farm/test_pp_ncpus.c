@@ -3,16 +3,20 @@
 
 #include <inttypes.h>
 
-static int elsewhere; /* workers of the other nodes and ranks: they stay */
+static int elsewhere; /* workers of the other nodes: they stay */
+
+static int at_open, ranks_here;
 
 static void counts_are_as_set(void)
 {
     static const int counts[] = {1, 3, 2, 8, 1, 5, 4, 1, 2};
     pp_future f[400];
+    pp_node first;
     int n = 0;
-    elsewhere = pp_get_ncpus(server);
-    CHECK_INT(pp_set_ncpus(server, 1), PP_OK);
-    elsewhere = pp_get_ncpus(server) - 1;
+    CHECK(pp_get_active_nodes(server, &first, 1) >= 1);
+    at_open = pp_get_ncpus(server);
+    ranks_here = first.ranks;
+    elsewhere = at_open - first.workers;
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
         CHECK_INT(pp_set_ncpus(server, counts[i]), PP_OK);
         CHECK_INT(pp_get_ncpus(server), counts[i] + elsewhere);
@@ -49,6 +53,71 @@ static void numbers_are_unique(void)
             if (r.ended < ended) ended = r.ended;
         }
         CHECK(begun < ended); /* all at once */
+    }
+}
+
+/* All ranks of the node have workers, as many each as any other, give or take one; with fewer workers than ranks some
+ * have none, but never rank 0. */
+static void the_node_s_ranks_share_them(void)
+{
+    static const int counts[] = {1, 2, 3, 5, 8, 2, 7, 1, 4};
+    if (elsewhere) return;
+    for (size_t c = 0; c < sizeof counts / sizeof *counts; c++) {
+        int n = counts[c], of_rank[64] = {0}, least = n, most = 0;
+        pp_future f[8];
+        CHECK_INT(pp_set_ncpus(server, n), PP_OK);
+        CHECK_INT(pp_get_ncpus(server), n);
+        for (int i = 0; i < n; i++) f[i] = submit_job((struct job){.value = i, .seconds = patience(0.3)}, NULL);
+        for (int i = 0; i < n; i++) {
+            CHECK_INT(pp_wait(f[i]), PP_OK);
+            pp_task_info info = info_of(f[i]);
+            CHECK(info.rank >= 0 && info.rank < ranks_here);
+            of_rank[info.rank % 64]++;
+            fetch_job(f[i], i);
+        }
+        for (int i = 0; i < ranks_here; i++) {
+            if (of_rank[i] < least) least = of_rank[i];
+            if (of_rank[i] > most) most = of_rank[i];
+        }
+        CHECK(most - least <= 1);
+        CHECK(of_rank[0] >= 1);
+    }
+    CHECK_INT(pp_set_ncpus(server, PP_AUTODETECT), PP_OK);
+    CHECK_INT(pp_get_ncpus(server), at_open);
+}
+
+struct large {
+    long value;
+    char more[300000];
+};
+
+static void sum_large(pp_task *task)
+{
+    const struct large *l = pp_task_args(task, NULL);
+    long *sum = pp_task_result(task, sizeof *sum);
+    *sum = l->value;
+    for (size_t i = 0; i < sizeof l->more; i++) *sum += l->more[i];
+}
+
+/* Arguments that are on their way to a rank when it loses its workers. */
+static void large_arguments_for_one_that_goes_are_used_elsewhere(void)
+{
+    static struct large l;
+    memset(l.more, 1, sizeof l.more);
+    for (int round = 0; round < 10; round++) {
+        enum { N = 24 };
+        pp_future f[N];
+        CHECK_INT(pp_set_ncpus(server, 8), PP_OK);
+        for (int i = 0; i < N; i++) {
+            l.value = i;
+            f[i] = pp_submit(server, sum_large, &l, sizeof l);
+            if (i == N / 2) CHECK_INT(pp_set_ncpus(server, 1 + round % 2), PP_OK);
+        }
+        for (int i = 0; i < N; i++) {
+            long sum = 0;
+            CHECK_INT(pp_fetch(f[i], &sum, sizeof sum), PP_OK);
+            CHECK_INT(sum, (long)sizeof l.more + i);
+        }
     }
 }
 
@@ -173,6 +242,8 @@ int main(int argc, char **argv)
         TEST(statistics_are_exact),
         TEST(counts_are_as_set),
         TEST(numbers_are_unique),
+        TEST(the_node_s_ranks_share_them),
+        TEST(large_arguments_for_one_that_goes_are_used_elsewhere),
         TEST(down_and_up_while_all_are_busy),
         TEST(what_waits_for_one_that_goes_runs_elsewhere),
         TEST(wrong_numbers_change_nothing),

@@ -9,6 +9,7 @@
 #include <sched.h>
 
 #define STREAM_MOST ((uint64_t)1 << 20)
+#define WORKERS_MOST 4
 #define PROPER 4000 /* index of a function that inputs must not redefine */
 
 static struct ppi_transport *server;
@@ -98,6 +99,7 @@ static int is_fit(const char *message, size_t bytes)
     struct ppi_wire_record r;
     if (ppi_wire_open(&reader, message, bytes) != PP_OK) return 1;
     while (ppi_wire_next(&reader, &r) > 0) {
+        if (r.kind == PPI_WIRE_RESIZE && r.as.RESIZE.workers > WORKERS_MOST) return 0; /* that takes long */
         if (r.kind == PPI_WIRE_STOP || r.kind == PPI_WIRE_INIT) return 0;
         if (r.kind == PPI_WIRE_FUNCTION && (r.as.FUNCTION.index == PROPER || r.bytes > 0)) return 0;
         if (r.kind == PPI_WIRE_FUNCTION && memcmp(r.as.FUNCTION.build_id, proper.build_id, 4) == 0) return 0;
@@ -133,6 +135,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     }
     offer_streams(message, bytes);
     REQUIRE(server->ops->send(server, 1, message, bytes) == PP_OK);
+    say(PPI_WIRE_RESIZE, &(struct ppi_wire_resize){1, 0}, NULL, 0); /* it may have none by now */
     uint64_t id = ++proper_id, before = ran;
     struct ppi_wire_task task = {.id = id, .number = id, .bytes = sizeof id, .function = PROPER, .attempt = 1};
     say(PPI_WIRE_TASK, &task, &id, sizeof id);
@@ -151,6 +154,11 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     seeds_write(folder, "task", w.message, w.bytes);
     task.bytes = 100;
     ppi_wire_put(&w, PPI_WIRE_TASK, 0, &task, zeros, 100);
+    struct ppi_wire_resize resize = {0, 0};
+    ppi_wire_put(&w, PPI_WIRE_RESIZE, 0, &resize, NULL, 0);
+    resize.workers = 3;
+    ppi_wire_put(&w, PPI_WIRE_RESIZE, 0, &resize, NULL, 0);
+    seeds_write(folder, "resize", w.message, w.bytes);
     struct ppi_wire_cancel cancel = {.id = 5, .attempt = 1};
     ppi_wire_put(&w, PPI_WIRE_CANCEL, 0, &cancel, NULL, 0);
     seeds_write(folder, "cancel", w.message, w.bytes);

@@ -29,8 +29,10 @@ static void check(const struct ppi_wire_record *r, const char *message, size_t b
         INSIST(r->as.HELLO.limit >= 1 && r->as.HELLO.limit <= 4096);
         break;
     case PPI_WIRE_FUNCTION: INSIST(r->bytes < 1024 && r->as.FUNCTION.build_id_bytes <= 32); break;
+    case PPI_WIRE_RESIZE: INSIST(r->as.RESIZE.workers >= 0 && r->as.RESIZE.workers <= PPI_WIRE_WORKERS_MAX); break;
     case PPI_WIRE_TASK:
         INSIST(r->flags & PPI_WIRE_STREAMED ? r->as.TASK.bytes > PPI_WIRE_INLINE_MAX : r->as.TASK.bytes == r->bytes);
+        INSIST(r->as.TASK.avoid <= PPI_WIRE_WORKERS_MAX || r->as.TASK.avoid == PPI_WIRE_FAILED_ELSEWHERE);
         break;
     case PPI_WIRE_RESULT:
         INSIST(r->flags & PPI_WIRE_STREAMED ? r->as.RESULT.bytes > PPI_WIRE_INLINE_MAX : r->as.RESULT.bytes == r->bytes);

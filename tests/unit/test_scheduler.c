@@ -382,6 +382,27 @@ START_TEST(failed_task_goes_to_the_idle_one_of_the_others)
 }
 END_TEST
 
+START_TEST(agent_without_workers_gets_nothing_and_its_tasks_still_count)
+{
+    uint32_t task;
+    int agent, given = 0;
+    begin(1);
+    ppi_scheduler_resize(&s, 0, 1);
+    for (int i = 0; i < 10; i++) push(0, 0);
+    for (; ppi_scheduler_next(&s, &task, &agent); given++) {}
+    ppi_scheduler_resize(&s, 0, 0);
+    ck_assert_uint_eq(s.agents[0].given, given);
+    ck_assert_int_eq(s.workers, 0);
+    ppi_scheduler_finished(&s, 0, 0);
+    ck_assert(!ppi_scheduler_next(&s, &task, &agent));
+    ppi_scheduler_resize(&s, 0, 1); /* they are still there: one more is all that it has room for */
+    ck_assert(ppi_scheduler_next(&s, &task, &agent));
+    ck_assert(!ppi_scheduler_next(&s, &task, &agent));
+    ck_assert_uint_eq(s.given, given);
+    end();
+}
+END_TEST
+
 START_TEST(failed_task_that_is_cancelled_in_the_middle_of_the_queue_is_passed_over)
 {
     uint32_t task, failed[6], last;
@@ -442,6 +463,7 @@ int main(void)
     tcase_add_test(c, failed_task_stays_with_an_agent_of_several_workers_unless_another_is_idle);
     tcase_add_test(c, agent_that_has_to_leave_a_failed_task_gets_what_another_gives_back);
     tcase_add_test(c, failed_task_goes_to_the_idle_one_of_the_others);
+    tcase_add_test(c, agent_without_workers_gets_nothing_and_its_tasks_still_count);
     tcase_add_test(c, failed_task_that_is_cancelled_in_the_middle_of_the_queue_is_passed_over);
     suite_add_tcase(suite, c);
     SRunner *runner = srunner_create(suite);

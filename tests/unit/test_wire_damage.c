@@ -120,6 +120,10 @@ START_TEST(fields_that_cannot_be_right_are_damage)
     SPOILED(WELCOME, 0, workers, -5);
     SPOILED(WELCOME, 0, first_number, -1);
     SPOILED(WELCOME, 0, cores_per_worker, 0);
+    SPOILED(WELCOME, 0, extra_number, -1);
+    SPOILED(WELCOME, 0, extra_gap, -1);
+    SPOILED(RESIZE, 0, workers, -1);
+    SPOILED(RESIZE, 0, workers, PPI_WIRE_WORKERS_MAX + 1);
     SPOILED(READY, 0, status, 1);
     SPOILED(READY, 0, status, PP_ERR_INTERNAL - 1);
     SPOILED(READY, 0, workers, -1);
@@ -140,6 +144,7 @@ START_TEST(fields_that_cannot_be_right_are_damage)
     SPOILED(DROP, 0, id, 0);
     SPOILED(READY, 0, is_holder, 2);
     SPOILED(READY, 0, is_holder, -1);
+    SPOILED(TASK, 10, avoid, PPI_WIRE_WORKERS_MAX + 1);
     SPOILED(RESULT, 10, bytes, 9);
     SPOILED(RESULT, 10, bytes, 16);
     SPOILED(RESULT, 10, status, 1);

@@ -50,6 +50,8 @@ static inline union fixed sample(struct random *r, enum ppi_wire_kind kind, size
         f.WELCOME.workers = 1 + (int32_t)random_below(r, 1000);
         f.WELCOME.first_number = (int32_t)random_below(r, 1000);
         f.WELCOME.cores_per_worker = 1;
+        f.WELCOME.extra_number = (int32_t)random_below(r, 1000);
+        f.WELCOME.extra_gap = (int32_t)random_below(r, 100);
         f.WELCOME.bell_nonce = random_next(r);
         f.WELCOME.holder_pid = (int64_t)random_next(r);
         f.WELCOME.holder_fd = (int32_t)random_next(r);
@@ -58,6 +60,7 @@ static inline union fixed sample(struct random *r, enum ppi_wire_kind kind, size
         f.READY.workers = (int32_t)random_below(r, 1000);
         f.READY.is_holder = (int32_t)random_below(r, 2);
         break;
+    case PPI_WIRE_RESIZE: f.RESIZE.workers = (int32_t)random_below(r, PPI_WIRE_WORKERS_MAX + 1); break;
     case PPI_WIRE_FUNCTION:
         f.FUNCTION.index = (uint32_t)random_next(r);
         f.FUNCTION.offset = random_next(r);
@@ -144,6 +147,9 @@ static inline int read_all(const void *message, size_t bytes)
         INSIST(sum < UINT32_MAX);
         INSIST(ppi_wire_name(record.kind)[0] != 'u');
         if (record.kind == PPI_WIRE_HELLO) INSIST(strlen(record.as.HELLO.host) < sizeof record.as.HELLO.host);
+        if (record.kind == PPI_WIRE_RESIZE)
+            INSIST(record.as.RESIZE.workers >= 0 && record.as.RESIZE.workers <= PPI_WIRE_WORKERS_MAX);
+        if (record.kind == PPI_WIRE_TASK) INSIST(record.as.TASK.avoid <= 0xfff);
         if (record.kind == PPI_WIRE_OUTPUT) INSIST(record.as.OUTPUT.stream == 0 || record.as.OUTPUT.stream == 1);
         if (record.kind == PPI_WIRE_TASK && !(record.flags & PPI_WIRE_STREAMED))
             INSIST(record.as.TASK.bytes == record.bytes);
