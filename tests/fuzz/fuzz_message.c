@@ -125,7 +125,7 @@ static int offer_streams(const char *message, size_t bytes, int *open)
 static void look(void)
 {
     pthread_mutex_lock(&s->lock);
-    ppi_server_look(s);
+    ppi_server_look(s, PPI_STEP_MPI);
     pthread_mutex_unlock(&s->lock);
     peer->ops->progress(peer);
     int from;
