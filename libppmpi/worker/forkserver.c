@@ -144,6 +144,18 @@ static void start_worker(struct ppi_workspace *workspace, int socket, const stru
     send_report(workspace, socket, &report);
 }
 
+/* Descriptors that came with a message of which others are missing. */
+static void close_received(struct msghdr *message)
+{
+    struct cmsghdr *c = CMSG_FIRSTHDR(message);
+    if (!c || c->cmsg_type != SCM_RIGHTS) return;
+    for (size_t at = CMSG_LEN(0); at + sizeof(int) <= c->cmsg_len; at += sizeof(int)) {
+        int fd;
+        memcpy(&fd, (char *)c + at, sizeof fd);
+        close(fd);
+    }
+}
+
 /* Returns 0 at the end of file. */
 static int serve_request(struct ppi_workspace *workspace, int socket)
 {
@@ -175,6 +187,7 @@ static int serve_request(struct ppi_workspace *workspace, int socket)
     }
     if (!c || c->cmsg_len != CMSG_LEN(PPI_FORK_FDS * sizeof(int))) {
         struct ppi_pool_report report = {.event = PPI_POOL_FAILED, .slot = slot, .error = EMFILE};
+        close_received(&message);
         send_report(workspace, socket, &report);
         return 1;
     }

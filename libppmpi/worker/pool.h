@@ -85,6 +85,10 @@ struct ppi_pool {
     int socket;     /* to the fork server */
     long stub;      /* its parent */
     int broken;     /* the fork server is gone, and it has been reported */
+    struct { /* reports that had to be read while we wanted to write */
+        struct ppi_pool_report *reports;
+        size_t first, count, room;
+    } heard;
     int kept;       /* outlives the agents that use it */
     struct ppi_pool_threads *threads;
     struct ppi_pool_rank *rank;

@@ -4,6 +4,7 @@
 #include "base/status.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -13,6 +14,35 @@
 static int process_open(struct ppi_pool *pool)
 {
     return ppi_forkserver_create(pool->workspace, &pool->socket, &pool->stub);
+}
+
+/* Reads one report and keeps it. 0 when there is none, or no memory to keep it. */
+static int hear(struct ppi_pool *pool)
+{
+    if (pool->heard.first + pool->heard.count == pool->heard.room) {
+        size_t room = pool->heard.room ? 2 * pool->heard.room : 64;
+        struct ppi_pool_report *grown = realloc(pool->heard.reports, room * sizeof *grown);
+        if (!grown) return 0;
+        pool->heard.reports = grown;
+        pool->heard.room = room;
+    }
+    struct ppi_pool_report *report = &pool->heard.reports[pool->heard.first + pool->heard.count];
+    if (recv(pool->socket, report, sizeof *report, MSG_DONTWAIT) != (ssize_t)sizeof *report) return 0;
+    pool->heard.count++;
+    return 1;
+}
+
+/* Returns 0, or why not. The fork server may itself wait for room, until we read: so this reads while it waits. */
+static int send_request(struct ppi_pool *pool, const struct msghdr *message)
+{
+    while (sendmsg(pool->socket, message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
+        if (errno == EINTR) continue;
+        if (errno != EAGAIN && errno != EWOULDBLOCK) return errno;
+        while (hear(pool)) {}
+        struct pollfd room = {.fd = pool->socket, .events = POLLIN | POLLOUT};
+        poll(&room, 1, 1000);
+    }
+    return 0;
 }
 
 /* Sends a request with descriptors beside it. */
@@ -31,11 +61,10 @@ static int send_with(struct ppi_pool *pool, const struct ppi_fork_request *reque
     c->cmsg_type = SCM_RIGHTS;
     c->cmsg_len = CMSG_LEN(count * sizeof *fds);
     memcpy(CMSG_DATA(c), fds, count * sizeof *fds);
-    while (sendmsg(pool->socket, &message, MSG_NOSIGNAL) < 0)
-        if (errno != EINTR)
-            return ppi_error_errno(PP_ERR_SYSTEM, errno, "cannot reach the fork server%s",
-                                   errno == EPIPE ? ", which could not be forked (see ulimit -u) or has died" : "");
-    return PP_OK;
+    int error = send_request(pool, &message);
+    if (!error) return PP_OK;
+    return ppi_error_errno(PP_ERR_SYSTEM, error, "cannot reach the fork server%s",
+                           error == EPIPE ? ", which could not be forked (see ulimit -u) or has died" : "");
 }
 
 static int process_map_shared(struct ppi_pool *pool, int fd)
@@ -64,11 +93,18 @@ static void process_kill(struct ppi_pool *pool, int slot, uint32_t serial)
     request.kind = PPI_FORK_KILL;
     request.start.slot = slot;
     request.start.serial = serial;
-    while (send(pool->socket, &request, sizeof request, MSG_NOSIGNAL) < 0 && errno == EINTR) {}
+    struct iovec io = {&request, sizeof request};
+    struct msghdr message = {.msg_iov = &io, .msg_iovlen = 1};
+    send_request(pool, &message); /* when it is gone, so is the worker */
 }
 
 static int process_next(struct ppi_pool *pool, struct ppi_pool_report *report)
 {
+    if (pool->heard.count) {
+        *report = pool->heard.reports[pool->heard.first++];
+        if (--pool->heard.count == 0) pool->heard.first = 0;
+        return 1;
+    }
     if (pool->broken) return 0;
     ssize_t n;
     do n = recv(pool->socket, report, sizeof *report, MSG_DONTWAIT);
@@ -87,6 +123,7 @@ static void process_close(struct ppi_pool *pool)
      * holds the socket too. */
     shutdown(pool->socket, SHUT_RDWR);
     close(pool->socket);
+    free(pool->heard.reports);
     while (waitpid((pid_t)pool->stub, NULL, __WALL) < 0 && errno == EINTR) {}
 }
 
