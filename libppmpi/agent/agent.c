@@ -99,7 +99,7 @@ int ppi_agent_open(struct ppi_agent *agent, struct ppi_workspace *workspace, str
         ppi_slot_reports(agent, ppi_now_ns());
     }
     ppi_doorbell_silence(workspace->bell);
-    if (agent->hopeless == PP_ERR_CRASHED) return PP_OK; /* the initializer crashes: that is for the tasks to tell */
+    if (agent->initializer_failed) return PP_OK; /* that is for the tasks to tell */
     if (agent->alive == 0) {
         int error = pp_last_error_code();
         ppi_agent_close(agent, 0);
@@ -249,6 +249,7 @@ int ppi_agent_poll(struct ppi_agent *agent, uint64_t now_ns)
         if (agent->drain_pause_ns < DRAIN_AGAIN_NS || agent->drain_pause_ns > DRAIN_PAUSE_NS)
             agent->drain_pause_ns = DRAIN_PAUSE_NS;
         agent->next_drain_ns = now_ns + agent->drain_pause_ns;
+        ppi_slots_check_initializers(agent, now_ns);
         agent->deaths_seen--; /* look at the socket now and then: a fork server that was killed rings no bell */
     }
     ppi_slot_reports(agent, now_ns);
@@ -341,9 +342,10 @@ int ppi_agent_resize(struct ppi_agent *agent, int workers)
     return status;
 }
 
-int ppi_agent_set_initializer(struct ppi_workspace *workspace, uint32_t function, const void *args, uint64_t bytes)
+int ppi_agent_set_initializer(struct ppi_workspace *workspace, uint32_t function, const void *args, uint64_t bytes,
+                              uint64_t timeout_ns)
 {
-    struct ppi_job job = {.bytes = bytes, .function = (uint16_t)function, .attempt = 1};
+    struct ppi_job job = {.timeout_ns = timeout_ns, .bytes = bytes, .function = (uint16_t)function, .attempt = 1};
     if (bytes > PPI_INLINE_BYTES) {
         job.flags = PPI_JOB_BLOCK;
         job.args.offset = ppi_arena_alloc(&workspace->arena, bytes, NULL);

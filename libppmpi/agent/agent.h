@@ -65,6 +65,7 @@ struct ppi_slot {
     int distrusted;             /* wrote nonsense into its channel: nothing more is read from it */
     int failures;               /* starts in a row that came to nothing */
     uint64_t retry_ns;          /* when to start again */
+    uint64_t started_ns;        /* when this process was asked for */
     uint64_t told_id;           /* the job that ppi_agent_tell_running told of last */
     uint16_t told_attempt;
     int dirty, idle, to_wake;   /* in the agent's lists of that name */
@@ -83,7 +84,10 @@ struct ppi_agent {
     int alive;   /* slots that are starting or ready */
     int busy;    /* … with jobs in them */
     int closing;  /* what ends is not replaced */
+    int initializer_failed; /* it crashed or ran out of time: every job fails */
     int hopeless; /* no worker can be had: jobs fail with this status, */
+    int why_signal, why_code;
+    long why_pid;
     char why[512]; /* … and this message */
     int unbound; /* a worker could not be bound, and it was said */
     uint32_t deaths_seen;
@@ -132,7 +136,7 @@ int ppi_agent_resize(struct ppi_agent *agent, int workers);
 /* Workers that jobs can be given to. An agent whose initializer crashes has none, and takes jobs to fail them. */
 static inline int ppi_agent_takers(const struct ppi_agent *agent)
 {
-    return agent->alive == 0 && agent->hopeless == PP_ERR_CRASHED ? 1 : agent->alive;
+    return agent->alive == 0 && agent->initializer_failed ? 1 : agent->alive;
 }
 
 /* Workers that there are, or will be as soon as others, which were taken away, have ended their job in their place. */
@@ -209,8 +213,9 @@ struct ppi_running {
 void ppi_agent_tell_running(struct ppi_agent *agent, uint64_t now_ns, uint64_t least_ns,
                             void (*tell)(void *ctx, const struct ppi_running *running), void *ctx);
 
-/* Before ppi_agent_open: what each worker runs first. PP_ERR_NOMEM. */
-int ppi_agent_set_initializer(struct ppi_workspace *workspace, uint32_t function, const void *args, uint64_t bytes);
+/* Before ppi_agent_open: what each worker runs first, and how long it may take (0 = for ever). PP_ERR_NOMEM. */
+int ppi_agent_set_initializer(struct ppi_workspace *workspace, uint32_t function, const void *args, uint64_t bytes,
+                              uint64_t timeout_ns);
 
 /* A large one that was given back loses its memory, which takes long; so, as for ppi_arena_dying, not under a lock: while
  * dying gives one, ppi_loan_remove it, then died. */
@@ -237,6 +242,7 @@ int ppi_slot_start(struct ppi_agent *agent, int slot);
 void ppi_slot_retire(struct ppi_agent *agent, int slot);
 void ppi_slot_reports(struct ppi_agent *agent, uint64_t now_ns);
 void ppi_slot_kill(struct ppi_agent *agent, int slot, int why, const struct ppi_job *job);
+void ppi_slots_check_initializers(struct ppi_agent *agent, uint64_t now_ns);
 
 /* place.c */
 int ppi_place_usable(const struct ppi_agent *agent, int slot);

@@ -115,7 +115,13 @@ static void fail_all(struct ppi_agent *agent)
         } else {
             job = agent->retries.jobs[--agent->retries.count];
         }
-        struct ppi_result result = {.status = agent->hopeless, .worker = -1, .data = agent->why, .bytes = strlen(agent->why)};
+        struct ppi_result result = {.status = agent->hopeless,
+                                    .signal = agent->why_signal,
+                                    .code = agent->why_code,
+                                    .pid = agent->why_pid,
+                                    .worker = -1,
+                                    .data = agent->why,
+                                    .bytes = strlen(agent->why)};
         ppi_collect_finish(agent, &job, &result);
     }
 }

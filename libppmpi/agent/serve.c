@@ -310,7 +310,7 @@ static void on_message(struct serving *s, const char *message, size_t bytes)
             break;
         case PPI_WIRE_FUNCTION: on_function(s, &record); break;
         case PPI_WIRE_INIT:
-            ppi_agent_set_initializer(s->workspace, record.as.INIT.function, record.data, record.bytes);
+            ppi_agent_set_initializer(s->workspace, record.as.INIT.function, record.data, record.bytes, record.as.INIT.timeout_ns);
             break;
         case PPI_WIRE_TASK:
             if (s->open) on_task(s, &record);

@@ -124,6 +124,7 @@ int ppi_slot_start(struct ppi_agent *agent, int index)
     slot->locked_out_ns = 0;
     slot->distrusted = 0;
     slot->retry_ns = 0;
+    slot->started_ns = ppi_now_ns();
     agent->alive++;
     ppi_place_became_idle(agent, index); /* jobs can be put into the channel before the worker is there */
     return PP_OK;
@@ -188,15 +189,36 @@ static void job_died(struct ppi_agent *agent, int index, const struct ppi_job *j
 }
 
 /* It would die in every worker: all tasks fail instead. */
-static void initializer_died(struct ppi_agent *agent, int wait_status)
+static void initializer_died(struct ppi_agent *agent, int index, long pid, int wait_status)
 {
-    if (WIFSIGNALED(wait_status))
-        snprintf(agent->why, sizeof agent->why, "the initializer was ended by signal %d (%s) on %s", WTERMSIG(wait_status),
-                 strsignal(WTERMSIG(wait_status)), agent->host);
+    int late = agent->slots[index].killed_status == PP_ERR_TIMEOUT;
+    char how[256];
+    if (late)
+        snprintf(how, sizeof how, "ran past the time-out of %g s and was killed",
+                 (double)agent->workspace->board->initializer.timeout_ns / 1e9);
+    else if (WIFSIGNALED(wait_status))
+        snprintf(how, sizeof how, "was ended by signal %d (%s)", WTERMSIG(wait_status), strsignal(WTERMSIG(wait_status)));
     else
-        snprintf(agent->why, sizeof agent->why, "the initializer left the process with exit status %d on %s",
-                 WEXITSTATUS(wait_status), agent->host);
-    agent->hopeless = PP_ERR_CRASHED;
+        snprintf(how, sizeof how, "left the process with exit status %d", WEXITSTATUS(wait_status));
+    snprintf(agent->why, sizeof agent->why, "the initializer %.200s (pid %ld on %.200s)", how, pid, agent->host);
+    agent->why_signal = WIFSIGNALED(wait_status) ? WTERMSIG(wait_status) : 0;
+    agent->why_code = WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : 0;
+    agent->why_pid = pid;
+    agent->hopeless = late ? PP_ERR_TIMEOUT : PP_ERR_CRASHED;
+    agent->initializer_failed = 1;
+}
+
+void ppi_slots_check_initializers(struct ppi_agent *agent, uint64_t now_ns)
+{
+    const struct ppi_board *board = agent->workspace->board;
+    if (!board->has_initializer || !board->initializer.timeout_ns) return;
+    for (int i = 0; i < agent->slot_count; i++) {
+        const struct ppi_slot *slot = &agent->slots[i];
+        if (!slot->segment || slot->jobs_done || slot->killed_status || now_ns < slot->started_ns + board->initializer.timeout_ns ||
+            !atomic_load(&slot->channel.answers->initializing))
+            continue;
+        ppi_slot_kill(agent, i, PP_ERR_TIMEOUT, NULL);
+    }
 }
 
 static void ended(struct ppi_agent *agent, int index, int wait_status, uint64_t now_ns)
@@ -235,6 +257,7 @@ static void ended(struct ppi_agent *agent, int index, int wait_status, uint64_t 
     if (slot->state != PPI_SLOT_LEAVING) agent->alive--;
     int retiring = slot->state == PPI_SLOT_LEAVING;
     slot->state = PPI_SLOT_EMPTY;
+    long pid = slot->pid;
     slot->pid = 0;
     if (retiring) {
         /* It was to go, and since then one more is wanted again. */
@@ -244,7 +267,7 @@ static void ended(struct ppi_agent *agent, int index, int wait_status, uint64_t 
     ppi_log(PP_LOG_INFO, "worker %d ended (wait status 0x%x), starting another", ppi_agent_worker_number(agent, index),
             (unsigned)wait_status);
     if (in_initializer) {
-        initializer_died(agent, wait_status);
+        initializer_died(agent, index, pid, wait_status);
         return;
     }
     /* One that dies before it did anything would die again: not in a tight loop. */

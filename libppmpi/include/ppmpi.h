@@ -147,7 +147,7 @@ typedef struct {
     int restart;              /* fresh worker process after so many tasks; 0 = never */
     int isolation;            /* PP_ISOLATE_PROCESS: tasks run in worker processes; PP_ISOLATE_NONE: in the rank */
     int mpi;                  /* PP_MPI_AUTO: MPI when a launcher started the program; PP_MPI_ALWAYS */
-    pp_function initializer;  /* run once in each new worker, before its first task */
+    pp_function initializer;  /* run once in each new worker, before its first task, for `timeout` at most */
     const void *initializer_args;
     size_t initializer_bytes;
     const char *modules;      /* "a.so:b.so" to ship ahead of time */

@@ -66,12 +66,15 @@ int ppi_server_set_initializer(struct pp_server *s)
     int status = ppi_functions_number(s->functions, s->options.initializer, &number, &is_new);
     if (status == PP_OK) status = ppi_agent_define(&s->workspace, number, ppi_functions_ref(s->functions, number));
     if (status != PP_OK) return status;
-    return ppi_agent_set_initializer(&s->workspace, number, s->options.initializer_args, s->options.initializer_bytes);
+    return ppi_agent_set_initializer(&s->workspace, number, s->options.initializer_args, s->options.initializer_bytes,
+                                     ppi_timeout_ns(s->options.timeout));
 }
 
 void ppi_server_send_initializer(struct pp_server *s, int rank)
 {
-    struct ppi_wire_init w = {.bytes = s->options.initializer_bytes, .function = s->workspace.board->initializer.function};
+    struct ppi_wire_init w = {.bytes = s->options.initializer_bytes,
+                              .timeout_ns = ppi_timeout_ns(s->options.timeout),
+                              .function = s->workspace.board->initializer.function};
     send_function(s, rank, w.function);
     ppi_ranks_post(s, rank, PPI_WIRE_INIT, 0, &w, s->options.initializer_args, s->options.initializer_bytes);
 }

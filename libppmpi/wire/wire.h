@@ -93,7 +93,7 @@ struct ppi_wire_function {
 
 /* server → agent, before WELCOME: what each worker runs first (bytes: its arguments) */
 struct ppi_wire_init {
-    uint64_t bytes;
+    uint64_t bytes, timeout_ns;
     uint32_t function, reserved;
 };
 
