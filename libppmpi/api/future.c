@@ -63,7 +63,7 @@ int pp_fetch(pp_future f, void *result, size_t bytes)
     if (!result && bytes) return ppi_error(PP_ERR_ARG, "pp_fetch: result is NULL, but bytes is %zu", bytes);
     pthread_mutex_lock(&s->lock);
     s->calls++;
-    status = ppi_wait_one(s, f, UINT64_MAX, &t, &index);
+    status = ppi_wait_one(s, f, UINT64_MAX, "pp_fetch", &t, &index);
     if (status == PP_OK && t->status != PP_OK) status = failure(t);
     if (status == PP_OK && t->bytes != bytes)
         status = ppi_error(PP_ERR_SIZE, "pp_fetch: the result of task %llu has %llu bytes, not %zu",
@@ -97,7 +97,7 @@ int pp_result(pp_future f, const void **data, size_t *bytes)
     if (status != PP_OK) return status;
     pthread_mutex_lock(&s->lock);
     s->calls++;
-    status = ppi_wait_one(s, f, UINT64_MAX, &t, &index);
+    status = ppi_wait_one(s, f, UINT64_MAX, "pp_result", &t, &index);
     if (status == PP_OK && t->status != PP_OK) status = failure(t);
     if (status == PP_OK) {
         if (data) *data = ppi_server_result_data(s, t);
@@ -175,41 +175,51 @@ static int check_seconds(double seconds, const char *call)
     return ppi_error(PP_ERR_ARG, "%s: seconds is not a number", call);
 }
 
-int pp_wait(pp_future f)
-{
-    return pp_wait_for(f, -1);
-}
-
-int pp_wait_for(pp_future f, double seconds)
+static int wait_for(pp_future f, double seconds, const char *call)
 {
     pp_server *s;
     struct ppi_task *t;
     uint32_t index;
-    int status = ppi_check_open(&s, "pp_wait");
-    if (status == PP_OK) status = check_seconds(seconds, "pp_wait_for");
+    int status = ppi_check_open(&s, call);
+    if (status == PP_OK) status = check_seconds(seconds, call);
     if (status != PP_OK) return status;
     pthread_mutex_lock(&s->lock);
     s->calls++;
-    status = ppi_wait_one(s, f, ppi_deadline_ns(seconds), &t, &index);
+    status = ppi_wait_one(s, f, ppi_deadline_ns(seconds), call, &t, &index);
     pthread_mutex_unlock(&s->lock);
     return status;
 }
 
+int pp_wait(pp_future f)
+{
+    return wait_for(f, -1, "pp_wait");
+}
+
+int pp_wait_for(pp_future f, double seconds)
+{
+    return wait_for(f, seconds, "pp_wait_for");
+}
+
+/* Null futures belong to no server: with only such ones *s is NULL, and there is nothing to wait for. */
 static int check_array(const pp_future *f, size_t n, double seconds, pp_server **s, const char *call)
 {
-    int status = ppi_check_open(s, call);
+    int status = ppi_check_place(call);
+    size_t first = 0;
+    *s = NULL;
     if (status == PP_OK) status = check_seconds(seconds, call);
     if (status == PP_OK && !f && n) status = ppi_error(PP_ERR_ARG, "%s: the array is NULL, but n is %zu", call, n);
-    return status;
+    if (status != PP_OK) return status;
+    while (first < n && f[first].id == 0) first++;
+    return first < n ? ppi_check_open(s, call) : PP_OK;
 }
 
 int pp_wait_all(const pp_future *f, size_t n, double seconds)
 {
     pp_server *s;
     int status = check_array(f, n, seconds, &s, "pp_wait_all");
-    if (status != PP_OK) return status;
+    if (status != PP_OK || !s) return status;
     pthread_mutex_lock(&s->lock);
-    status = ppi_wait_all(s, f, n, ppi_deadline_ns(seconds));
+    status = ppi_wait_all(s, f, n, ppi_deadline_ns(seconds), "pp_wait_all");
     pthread_mutex_unlock(&s->lock);
     return status;
 }
@@ -218,9 +228,9 @@ static int wait_some(const pp_future *f, size_t n, double seconds, size_t *index
 {
     pp_server *s;
     int status = check_array(f, n, seconds, &s, call);
-    if (status != PP_OK) return status;
+    if (status != PP_OK || !s) return status != PP_OK ? status : PP_END;
     pthread_mutex_lock(&s->lock);
-    status = ppi_wait_some(s, f, n, ppi_deadline_ns(seconds), only_failed, index);
+    status = ppi_wait_some(s, f, n, ppi_deadline_ns(seconds), only_failed, index, call);
     pthread_mutex_unlock(&s->lock);
     return status;
 }

@@ -17,7 +17,7 @@ static int take(pp_server *s, pp_future f, size_t item, char *to, size_t bytes, 
     struct ppi_task *t;
     uint32_t index;
     pthread_mutex_lock(&s->lock);
-    int status = ppi_wait_one(s, f, UINT64_MAX, &t, &index);
+    int status = ppi_wait_one(s, f, UINT64_MAX, "pp_map", &t, &index);
     if (status == PP_OK) {
         const char *message = t->extra && t->extra->message ? t->extra->message : "";
         status = t->status;

@@ -74,6 +74,7 @@ void ppi_open_done(void)
     static int registered;
     opener = getpid();
     why_not[0] = '\0';
+    ppi_error_clear(); /* of what had to be done without */
     opened_before = 1;
     ppi_role_set(PPI_ROLE_SERVER);
     if (!registered) registered = atexit(ppi_open_abandon) == 0 && pthread_atfork(NULL, NULL, on_fork) == 0;

@@ -48,11 +48,8 @@ int ppi_check_open(pp_server **server, const char *call)
 {
     int status = ppi_check_place(call);
     if (status != PP_OK) return status;
-    if (!ppi_server) {
-        const char *last = pp_last_error();
-        return ppi_error(PP_ERR_HANDLE, "%s: no server is open, so there is no such future%s%s", call,
-                         *last ? "; the last error was: " : "", last);
-    }
+    if (!ppi_server)
+        return ppi_error(PP_ERR_HANDLE, "%s: no server is open, so there is no such future%s", call, ppi_error_before());
     *server = ppi_server;
     return PP_OK;
 }

@@ -10,12 +10,19 @@
 
 #define PREFIX "PPMPI_"
 
+/* strtol and strtod take blanks, signs and hexadecimal digits before a number: in a variable these are mistakes. */
+static int begins_as_number(const char *text)
+{
+    if (*text == '-') text++;
+    return *text >= '0' && *text <= '9' && text[1] != 'x' && text[1] != 'X';
+}
+
 static int whole_number(const char *text, long long *out)
 {
     char *end;
     errno = 0;
     long long value = strtoll(text, &end, 10);
-    if (end == text || *end || errno) return 0;
+    if (!begins_as_number(text) || *end || errno || (value == 0 && *text == '-')) return 0;
     *out = value;
     return 1;
 }
@@ -42,9 +49,11 @@ static int read_real(const char *name, const char *variable, double least, doubl
         /* The program may have set a locale with a decimal comma. */
         char *end;
         locale_t plain = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+        errno = 0;
         double value = plain ? strtod_l(text, &end, plain) : strtod(text, &end);
+        int usable = begins_as_number(text[0] == '.' ? text + 1 : text) && *text != '-' && errno == 0;
         if (plain) freelocale(plain);
-        if (end == text || *end || !(value >= least) || isinf(value))
+        if (!usable || *end || !(value >= least) || isinf(value))
             return ppi_error(PP_ERR_ARG, "%s=\"%s\": a number of seconds from %g on is allowed", variable, text, least);
         *field = value;
     } else if (!(*field >= least) || isinf(*field)) {

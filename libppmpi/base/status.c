@@ -46,6 +46,17 @@ int pp_binding_error(int status, const char *text)
     return ppi_error(status, "%s", text);
 }
 
+const char *ppi_error_before(void)
+{
+    static _Thread_local char before[TEXT_MAX];
+    static const char link[] = "; the last error was: ";
+    const char *root = strstr(last.text, link);
+    root = root ? root + strlen(link) : last.text;
+    if (!*root) return "";
+    snprintf(before, sizeof before, "%s%.900s", link, root);
+    return before;
+}
+
 void ppi_error_clear(void)
 {
     last.status = PP_OK;

@@ -15,4 +15,8 @@ int ppi_error_errno(int status, int error, const char *format, ...) PP_PRINTF(3,
 
 void ppi_error_clear(void);
 
+/* "; the last error was: …" for the end of a text, or "": with the error at the root when the last one was such a text
+ * itself. Valid until the next error. */
+const char *ppi_error_before(void);
+
 #endif

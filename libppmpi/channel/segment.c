@@ -3,9 +3,12 @@
 #include "base/status.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #define VALGRIND_BYTES ((size_t)256 << 20)
@@ -19,6 +22,21 @@ static size_t what_valgrind_stands(size_t wanted, size_t needed)
     return needed > VALGRIND_BYTES ? needed : VALGRIND_BYTES;
 }
 
+/* As ftruncate, but beyond ulimit -f an error and no signal, which would end the program. */
+static int grow(int fd, size_t bytes)
+{
+    sigset_t too_large, before, pending;
+    sigemptyset(&too_large);
+    sigaddset(&too_large, SIGXFSZ);
+    pthread_sigmask(SIG_BLOCK, &too_large, &before);
+    int failed = ftruncate(fd, (off_t)bytes), error = errno;
+    if (failed && error == EFBIG && !sigismember(&before, SIGXFSZ) && sigpending(&pending) == 0 && sigismember(&pending, SIGXFSZ))
+        sigtimedwait(&too_large, NULL, &(struct timespec){0, 0});
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    errno = error;
+    return !failed;
+}
+
 int ppi_segment_create(struct ppi_segment *out, const char *name, size_t wanted, size_t needed)
 {
     int fd = memfd_create(name, MFD_CLOEXEC);
@@ -27,7 +45,7 @@ int ppi_segment_create(struct ppi_segment *out, const char *name, size_t wanted,
     wanted = what_valgrind_stands(wanted, needed);
     for (size_t bytes = wanted; bytes >= needed; bytes = bytes / 2 >= needed ? bytes / 2 : needed - 1) {
         /* ftruncate fails beyond RLIMIT_FSIZE, mmap beyond RLIMIT_AS: smaller may do. */
-        if (ftruncate(fd, (off_t)bytes) == 0) {
+        if (grow(fd, bytes)) {
             void *base = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
             if (base != MAP_FAILED) {
                 madvise(base, bytes, MADV_DONTDUMP);

@@ -329,7 +329,7 @@ struct pp_typed_null;
 /* A whole task of n parameters. The check for void comes first, so that its message does. */
 #define PP_TYPED_R_NOT_VOID(R, fn)                                                                     \
     _Static_assert(_Generic((PP_TYPED_TYPE(R) *)0, void *: 0, default: 1),                             \
-                   "PP_TASK: " #fn " has no result; write PP_TASK_VOID(" #fn ", …)");
+                   "PP_TASK: " #fn " has no result; write PP_TASK_VOID(" #fn ", ...)");
 #define PP_TYPED_VALUE_NONE(R, fn)                                                                     \
     PP_TYPED_R_NOT_VOID(R, fn)                                                                         \
     PP_TYPED_BEGIN(0, R, fn, (void))                                                                   \

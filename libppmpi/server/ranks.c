@@ -244,17 +244,28 @@ static void cap_by_quota(struct pp_server *s)
     }
 }
 
+static void warn_of_crowded_cores(const struct pp_server *s)
+{
+    for (int i = 0; i < s->rank_count; i++) {
+        const struct ppi_rank *r = &s->ranks[i];
+        if (r->is_worker || r->allowed_cores >= s->options.cores_per_worker) continue;
+        ppi_log(PP_LOG_WARNING, "cores_per_worker is %d, but rank %d may use %d core%s on %s: its threads share them",
+                s->options.cores_per_worker, i, r->allowed_cores, r->allowed_cores == 1 ? "" : "s", r->host);
+        return;
+    }
+}
+
 static void warn_of_unused_cores(const struct pp_server *s)
 {
     /* Without a launcher it was the user who took cores away, by taskset or the like; and a program that runs MPI itself has
      * other use for its ranks. */
-    if (!s->mpi || s->mpi->threads != PPI_THREADS_OURS || s->options.workers || s->options.cores_per_worker > 1) return;
+    if (!s->mpi || s->mpi->threads != PPI_THREADS_OURS || s->options.workers) return;
     for (int i = 0; i < s->rank_count; i++) {
         if (s->ranks[i].node != i || s->ranks[i].is_worker) continue;
         int workers = 0, ranks = 0, cores = s->ranks[i].cores;
         for (int k = i; k < s->rank_count; k++)
-            if (s->ranks[k].node == i) workers += s->ranks[k].workers, ranks++;
-        if (workers >= cores || s->ranks[i].limit < s->ranks[i].allowed_cores) continue;
+            if (s->ranks[k].node == i) workers += s->ranks[k].workers * s->options.cores_per_worker, ranks++;
+        if (cores - workers < s->options.cores_per_worker || s->ranks[i].limit < s->ranks[i].allowed_cores) continue;
         ppi_log(PP_LOG_WARNING,
                 "%d of the %d cores of %s run workers: the launcher bound or placed %d rank%s there that way; "
                 "one rank per node without binding uses all (mpirun --map-by ppr:1:node --bind-to none, srun --ntasks-per-node=1), "
@@ -287,6 +298,7 @@ int ppi_ranks_handshake(struct pp_server *s)
     s->first_extra_number = first;
     s->extra_gap = places - 1;
     warn_of_unused_cores(s);
+    warn_of_crowded_cores(s);
     for (int i = 1; i < s->rank_count; i++) {
         const struct ppi_rank *r = &s->ranks[i];
         struct ppi_wire_welcome w = {.server_pid = getpid(),

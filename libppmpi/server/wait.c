@@ -6,15 +6,13 @@
 
 #include <stdlib.h>
 
-static int bad_handle(pp_future f, const size_t *index)
+static int bad_handle(pp_future f, const char *call, const size_t *index)
 {
     if (index)
-        return ppi_error(PP_ERR_HANDLE, "future %zu of the array (id 0x%llx) is stale or of another server", *index,
+        return ppi_error(PP_ERR_HANDLE, "%s: future %zu of the array (id 0x%llx) is stale or of another server", call, *index,
                          (unsigned long long)f.id);
-    if (f.id == 0)
-        return ppi_error(PP_ERR_HANDLE, "the future is null%s%s", *pp_last_error() ? "; the last error was: " : "",
-                         pp_last_error());
-    return ppi_error(PP_ERR_HANDLE, "the future (id 0x%llx) is stale or of another server", (unsigned long long)f.id);
+    if (f.id == 0) return ppi_error(PP_ERR_HANDLE, "%s: the future is null%s", call, ppi_error_before());
+    return ppi_error(PP_ERR_HANDLE, "%s: the future (id 0x%llx) is stale or of another server", call, (unsigned long long)f.id);
 }
 
 struct one {
@@ -44,35 +42,35 @@ static int one_finished(void *arg)
     return !t || !ppi_task_is_held(t) || ppi_task_is_ready(t);
 }
 
-int ppi_wait_one(struct pp_server *s, pp_future f, uint64_t deadline_ns, struct ppi_task **task, uint32_t *index)
+int ppi_wait_one(struct pp_server *s, pp_future f, uint64_t deadline_ns, const char *call, struct ppi_task **task, uint32_t *index)
 {
     struct ppi_task *t = ppi_store_find(&s->store, f.id, index);
-    if (!t || !ppi_task_is_held(t)) return bad_handle(f, NULL);
+    if (!t || !ppi_task_is_held(t)) return bad_handle(f, call, NULL);
     if (!ppi_task_is_ready(t)) {
         struct one one = {s, f.id};
         int status = ppi_server_wait(s, one_finished, &one, deadline_ns);
         if (status != PP_OK) return status;
         t = ppi_store_find(&s->store, f.id, index);
-        if (!t || !ppi_task_is_held(t)) return bad_handle(f, NULL);
+        if (!t || !ppi_task_is_held(t)) return bad_handle(f, call, NULL);
     }
     *task = t;
     return PP_OK;
 }
 
-static int check_all(struct pp_server *s, const pp_future *f, size_t n)
+static int check_all(struct pp_server *s, const pp_future *f, size_t n, const char *call)
 {
     for (size_t i = 0; i < n; i++) {
         uint32_t index;
         if (f[i].id == 0) continue;
         const struct ppi_task *t = ppi_store_find(&s->store, f[i].id, &index);
-        if (!t || !ppi_task_is_held(t)) return bad_handle(f[i], &i);
+        if (!t || !ppi_task_is_held(t)) return bad_handle(f[i], call, &i);
     }
     return PP_OK;
 }
 
-int ppi_wait_all(struct pp_server *s, const pp_future *f, size_t n, uint64_t deadline_ns)
+int ppi_wait_all(struct pp_server *s, const pp_future *f, size_t n, uint64_t deadline_ns, const char *call)
 {
-    int status = check_all(s, f, n);
+    int status = check_all(s, f, n, call);
     for (size_t i = 0; i < n && status == PP_OK; i++) {
         struct one one = {s, f[i].id};
         if (f[i].id && !one_finished(&one)) status = ppi_server_wait(s, one_finished, &one, deadline_ns);
@@ -127,9 +125,10 @@ static void unwatch(struct ppi_watcher *watchers, size_t n)
     for (size_t i = 0; i < n; i++) unlink_watcher(&watchers[i]);
 }
 
-int ppi_wait_some(struct pp_server *s, const pp_future *f, size_t n, uint64_t deadline_ns, int only_failed, size_t *index)
+int ppi_wait_some(struct pp_server *s, const pp_future *f, size_t n, uint64_t deadline_ns, int only_failed, size_t *index,
+                  const char *call)
 {
-    int status = check_all(s, f, n);
+    int status = check_all(s, f, n, call);
     if (status != PP_OK) return status;
     struct ppi_watch watch = {.only_failed = only_failed, .on_callback_thread = ppi_callbacks_here()};
     struct ppi_watcher *watchers = NULL;

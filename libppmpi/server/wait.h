@@ -5,9 +5,9 @@
 #include "server/server.h"
 
 /* PP_OK once finished, PP_TIMEOUT, or PP_ERR_HANDLE. On PP_OK the task may be read until the lock is released. */
-int ppi_wait_one(struct pp_server *s, pp_future f, uint64_t deadline_ns, struct ppi_task **task, uint32_t *index);
+int ppi_wait_one(struct pp_server *s, pp_future f, uint64_t deadline_ns, const char *call, struct ppi_task **task, uint32_t *index);
 
-int ppi_wait_all(struct pp_server *s, const pp_future *f, size_t n, uint64_t deadline_ns);
+int ppi_wait_all(struct pp_server *s, const pp_future *f, size_t n, uint64_t deadline_ns, const char *call);
 
 /* All of a group; NULL = everything. */
 int ppi_wait_group(struct pp_server *s, const char *name, uint64_t deadline_ns);
@@ -20,6 +20,7 @@ int ppi_task_is_ready(const struct ppi_task *task);
 int ppi_task_is_held(const struct ppi_task *task);
 
 /* only_failed: waits for one that failed; PP_END when all ended well. */
-int ppi_wait_some(struct pp_server *s, const pp_future *f, size_t n, uint64_t deadline_ns, int only_failed, size_t *index);
+int ppi_wait_some(struct pp_server *s, const pp_future *f, size_t n, uint64_t deadline_ns, int only_failed, size_t *index,
+                  const char *call);
 
 #endif

@@ -43,6 +43,17 @@ static void without_a_server(void)
     CHECK_ERROR(pp_wait_for((pp_future){5}, 1), PP_ERR_HANDLE, "no server is open");
     CHECK_ERROR(pp_done((pp_future){5}), PP_ERR_HANDLE, "no server is open");
     CHECK_ERROR(pp_info((pp_future){5}, &info), PP_ERR_HANDLE, "no server is open");
+    /* Null futures belong to no server. */
+    pp_future null[2] = {{0}, {0}}, mixed[2] = {{0}, {5}};
+    size_t index = 77;
+    CHECK_INT(pp_wait_all(null, 2, -1), PP_OK);
+    CHECK_INT(pp_wait_any(null, 2, -1, &index), PP_END);
+    CHECK_INT(pp_wait_failed(null, 2, -1, &index), PP_END);
+    CHECK_INT(index, 77);
+    CHECK_ERROR(pp_wait_all(mixed, 2, -1), PP_ERR_HANDLE, "no server is open");
+    /* A text quotes the error before it, and not the quotations of that one. */
+    for (int i = 0; i < 5; i++) CHECK_ERROR(pp_done((pp_future){5}), PP_ERR_HANDLE, "no server is open");
+    CHECK(strlen(pp_last_error()) < 300);
     CHECK_ERROR(pp_server_close(NULL), PP_ERR_ARG, "NULL");
     CHECK_ERROR(pp_get_ncpus(NULL), PP_ERR_ARG, "NULL");
     CHECK_ERROR(pp_get_active_nodes(NULL, &node, 1), PP_ERR_ARG, "NULL");

@@ -106,6 +106,13 @@ done
 [ "$(cat "$out")" = "sum OK of 200 by 40 workers" ] || fail "enough descriptors for 40 workers"
 
 if [ -z "${TEST_SANITIZE:-}" ]; then
+    # ---- Small files: the memory that we share is one to the system. No signal may come of it.
+    for blocks in 100 100000 10000000 100000000; do
+        # shellcheck disable=SC2016
+        bounded 30 sh -c 'ulimit -f "$1" && exec "$2" sum' sh $blocks "$program"
+        works_or_says_why "ulimit -f $blocks"
+    done
+
     # ---- Little address space, and more asked for than there is.
     works=0 refused=0
     for mib in 16384 4096 2048 1024 768 512 400 320 256 200 180 160 140 130 120 110 100 80 60 40; do
