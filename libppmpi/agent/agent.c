@@ -54,7 +54,7 @@ static int starting(const struct ppi_agent *agent)
 static void share_out_warmth(struct ppi_agent *agent)
 {
     int cores = ppi_topology_cores_in(&agent->config.topology->online), arenas = agent->config.workers + 1;
-    uint64_t share = ppi_memory_room("") / 8 / (uint64_t)(cores > arenas ? cores : arenas);
+    uint64_t share = ppi_memory_room("", UINT64_MAX) / 8 / (uint64_t)(cores > arenas ? cores : arenas);
     if (share > PPI_ARENA_WARM_MAX) share = PPI_ARENA_WARM_MAX;
     agent->workspace->arena.warm_max = agent->workspace->board->warm_max = share;
 }

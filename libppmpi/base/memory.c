@@ -17,6 +17,7 @@
 #define POPULATE_STEP ((uint64_t)256 << 10) /* what was cleared is still in the cache when it is written */
 #define KEEP_LEAST ((uint64_t)192 << 20)
 #define KEEP_MOST ((uint64_t)1 << 30)
+#define KEEP_SMALL ((uint64_t)64 << 20)
 
 uint64_t ppi_memory_physical(void)
 {
@@ -29,11 +30,16 @@ static uint64_t least(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
+struct room {
+    uint64_t wanted, room;
+};
+
 /* So much of a whole is left to others, and covers what several who look at the same time take until the next look. */
-static uint64_t without_the_last(uint64_t room, uint64_t whole)
+static uint64_t without_the_last(uint64_t room, uint64_t whole, uint64_t wanted)
 {
     uint64_t keep = whole / 64 > KEEP_LEAST ? whole / 64 : KEEP_LEAST;
     keep = least(keep, least(whole / 8, KEEP_MOST));
+    if (wanted < KEEP_MOST) keep = least(keep, KEEP_SMALL + 4 * wanted);
     return room > keep ? room - keep : 0;
 }
 
@@ -55,30 +61,32 @@ static int find_number(const char *dir, const char *name, const char *key, uint6
 
 static void take_least(const char *dir, int version, void *arg)
 {
-    uint64_t limit, used, cache = 0, *room = arg; /* "max" is no number */
+    struct room *r = arg;
+    uint64_t limit, used, cache = 0; /* "max" is no number */
     if (!find_number(dir, version == 2 ? "memory.max" : "memory.limit_in_bytes", "", &limit)) return;
     if (!find_number(dir, version == 2 ? "memory.current" : "memory.usage_in_bytes", "", &used)) return;
     /* Files that nobody uses just now are thrown out before anybody is refused. */
     find_number(dir, "memory.stat", version == 2 ? "inactive_file " : "total_inactive_file ", &cache);
     used -= cache < used ? cache : used;
-    *room = least(*room, without_the_last(limit > used ? limit - used : 0, limit));
+    r->room = least(r->room, without_the_last(limit > used ? limit - used : 0, limit, r->wanted));
 }
 
-uint64_t ppi_memory_room(const char *root)
+uint64_t ppi_memory_room(const char *root, uint64_t wanted)
 {
     char *dir;
-    uint64_t kib, room = UINT64_MAX;
+    uint64_t kib;
+    struct room r = {wanted, UINT64_MAX};
     if (asprintf(&dir, "%s/proc", root) >= 0) {
-        if (find_number(dir, "meminfo", "MemAvailable:", &kib)) room = without_the_last(kib << 10, ppi_memory_physical());
+        if (find_number(dir, "meminfo", "MemAvailable:", &kib)) r.room = without_the_last(kib << 10, ppi_memory_physical(), wanted);
         free(dir);
     }
-    ppi_cgroup_walk(root, "memory", take_least, &room);
-    return room;
+    ppi_cgroup_walk(root, "memory", take_least, &r);
+    return r.room;
 }
 
 int ppi_memory_is_there(uint64_t bytes, const _Atomic uint64_t *promised)
 {
-    uint64_t others = promised ? atomic_load(promised) : 0, room = ppi_memory_room("");
+    uint64_t others = promised ? atomic_load(promised) : 0, room = ppi_memory_room("", bytes);
     return others < room && bytes <= room - others;
 }
 

@@ -13,8 +13,9 @@
 uint64_t ppi_memory_physical(void);
 
 /* What this process may still take: what the system has available, or less where a control group has a limit, and not
- * the last of it, which the system and others need. root as in base/cgroup.h. */
-uint64_t ppi_memory_room(const char *root);
+ * the last of it, which the system and others need. For little at a time, wanted, less is left to them. root as in
+ * base/cgroup.h. */
+uint64_t ppi_memory_room(const char *root, uint64_t wanted);
 
 /* In what follows, promised may be NULL, or counts what others have been granted and have not touched yet. */
 

@@ -142,6 +142,7 @@ static void cool(struct ppi_arena *arena, uint64_t most)
         arena->warm_bytes -= r.bytes;
         insert(&arena->dying, arena->dying.count, r);
     }
+    if (n == 0) return;
     arena->warm.count -= n;
     memmove(arena->warm.at, arena->warm.at + n, arena->warm.count * sizeof *arena->warm.at);
 }

@@ -52,14 +52,14 @@ START_TEST(room_is_the_least_of_what_limits_it)
 {
     snprintf(root, sizeof root, "%s/%d", base, _i);
     for (int i = 0; trees[_i].file[i]; i += 2) put(trees[_i].file[i], trees[_i].file[i + 1]);
-    uint64_t room = ppi_memory_room(root);
+    uint64_t room = ppi_memory_room(root, UINT64_MAX);
     ck_assert_msg(room >= trees[_i].least && room <= trees[_i].most, "%s: %llu", trees[_i].name, (unsigned long long)room);
 }
 END_TEST
 
 START_TEST(real_machine_has_some_and_not_everything)
 {
-    uint64_t room = ppi_memory_room("");
+    uint64_t room = ppi_memory_room("", UINT64_MAX);
     ck_assert_uint_gt(room, 0);
     ck_assert_uint_lt(room, ppi_memory_physical());
     ck_assert_int_eq(ppi_memory_populate(NULL, 2 * ppi_memory_physical(), NULL), 0); /* not a byte was touched */
