@@ -7,6 +7,8 @@
 #include "base/role.h"
 #include "base/status.h"
 #include "launch/launch.h"
+#include "launch/move.h"
+#include "launch/watch.h"
 #include "server/report.h"
 
 #include <fcntl.h>
@@ -24,10 +26,8 @@ static char why_not[1024];      /* for programs that go on with the NULL that th
 
 static int check_supported(const pp_options *o)
 {
-    const char *what = o->hosts && *o->hosts       ? "hosts"
-                       : o->modules && *o->modules ? "modules"
-                                                   : NULL;
-    return what ? ppi_error(PP_ERR_UNSUPPORTED, "option %s is not supported in this version", what) : PP_OK;
+    if (!o->modules || !*o->modules) return PP_OK;
+    return ppi_error(PP_ERR_UNSUPPORTED, "option modules is not supported in this version");
 }
 
 static int check_together(const pp_options *o)
@@ -183,6 +183,7 @@ static int read_options(const pp_options *options, const struct ppi_launch *laun
 {
     static const pp_options defaults = PP_OPTIONS_INIT;
     int status = ppi_open_read_options(options, out);
+    if (status == PP_OK) status = ppi_move_check(out->hosts);
     if (status == PP_OK || launch->rank <= 0 || launch->size < 2) return status;
     /* It is for rank 0 to refuse; it also tells the others what they need to know. */
     ppi_error_clear();
@@ -218,6 +219,9 @@ pp_server *pp_server_open(int *argc, char ***argv, const pp_options *options)
     if (status == PP_OK) {
         ppi_log_init(setup.options.log_level);
         if (launch.rank > 0) ppi_log_rank(launch.rank);
+        status = ppi_move(setup.options.hosts, &launch, opened_before); /* does not come back when there is somewhere to go */
+    }
+    if (status == PP_OK) {
         status = open_in_order(&setup, &launch, argc, argv);
     }
     if (status != PP_OK) {
@@ -228,6 +232,7 @@ pp_server *pp_server_open(int *argc, char ***argv, const pp_options *options)
         return NULL;
     }
     ppi_open_done();
+    ppi_watch_report_open();
     return ppi_server;
 }
 

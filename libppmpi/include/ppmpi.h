@@ -136,12 +136,13 @@ enum pp_log_level { PP_LOG_ERROR = 0, PP_LOG_WARNING = 1, PP_LOG_INFO = 2, PP_LO
  * rank, inside the program's calls. Tasks see the memory of their rank as it is. A crash ends the rank; a running task cannot be
  * stopped (pp_cancel: PP_ERR_UNSUPPORTED), an exceeded time-out is reported when it returns. workers > 1 and restart are
  * PP_ERR_UNSUPPORTED.
- * Not in this version: any setting of hosts and modules gives PP_ERR_UNSUPPORTED. */
+ * Not in this version: any setting of modules gives PP_ERR_UNSUPPORTED. */
 typedef struct {
     size_t size;              /* of this struct, so that it can grow */
     int workers;              /* per rank; PP_AUTODETECT = one per core that the rank may use */
     int cores_per_worker;     /* for tasks that use threads: cores each worker is bound to */
-    const char *hosts;        /* "node-1,node-2": a program started plainly restarts itself there */
+    const char *hosts;        /* "node-1,node-2": a program started plainly restarts itself there, one rank on each; what it
+                               * did before pp_server_open is done again. Without effect when a launcher started it */
     double timeout;           /* seconds for one try of a task; 0 = none */
     int retries;              /* further tries after a crash or a time-out of the task itself, on another worker if there is one */
     int restart;              /* fresh worker process after so many tasks; 0 = never */

@@ -65,6 +65,7 @@ int ppi_launch_is_launcher_variable(const char *name)
         "SLURM_STEP_", "SLURM_STEPID", "SLURM_PROCID", "SLURM_LOCALID", "SLURM_GTIDS", "SLURM_TASK_PID",
         "SLURM_SRUN_", "SLURM_LAUNCH_", "SLURM_MPI_TYPE", "SLURM_PMI", "SLURM_CPU_BIND",
         "MPIR_CVAR_CH3_INTERFACE_HOSTNAME",      /* hydra sets it for each host */
+        "PPMPI_MOVED", "PPMPI_WATCHED",          /* our own: hosts= and pprun */
     };
     for (size_t i = 0; i < sizeof keep / sizeof keep[0]; i++)
         if (strcmp(name, keep[i]) == 0) return 0;

@@ -5,16 +5,27 @@
  *   leave      returns 5 without closing while tasks run
  *   huge       arguments and results that there is no memory for, then ordinary ones
  *   stdin      prints its own standard input, which tasks cannot take away
+ *   print N    N lines, while the farm is open
+ *   nodes      prints "NODES nodes, WORKERS workers" and a line for each node
+ *   wait       prints "up" once tasks run, and waits to be ended
+ *   save       the same; ends with 42 at SIGTERM and SIGINT, and says so
+ *   again      closes the server, and opens it with PPMPI_HOSTS
+ *   words …    prints its words, one on each line, in brackets
  *   builds N   N tasks; tells how many ran, how many were refused, and the first refusal
  * When the server cannot be opened it prints "refused: REASON" to stderr and ends with 1. */
 #include <ppmpi.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #ifndef BUILD
 #define BUILD 0 /* two values give two builds */
+#endif
+#ifndef HOSTS
+#define HOSTS NULL /* the option */
 #endif
 
 static pp_server *server;
@@ -144,9 +155,49 @@ static int builds(long n)
     return pp_server_close(server) == PP_OK ? 0 : 4;
 }
 
+static int nodes(void)
+{
+    pp_node node[16];
+    int count = pp_get_active_nodes(server, node, 16);
+    printf("%d nodes, %d workers\n", count, pp_get_ncpus(server));
+    for (int i = 0; i < count && i < 16; i++)
+        printf("%s: rank %d, %d ranks, %d workers\n", node[i].host, node[i].first_rank, node[i].ranks, node[i].workers);
+    return sum(100, 0);
+}
+
+static void nap(pp_task *task)
+{
+    (void)task;
+    sleep(60);
+}
+
+static void on_end(int signal)
+{
+    (void)signal;
+    if (write(STDOUT_FILENO, "saved\n", 6) == 6) _exit(42);
+}
+
+static int wait_for_end(int save)
+{
+    if (save) {
+        signal(SIGTERM, on_end);
+        signal(SIGINT, on_end);
+    }
+    int workers = pp_get_ncpus(server);
+    for (int i = 0; i < 4 * workers; i++) pp_submit(server, nap, NULL, 0);
+    pp_stats stats = {.size = sizeof stats};
+    while (pp_get_stats(server, &stats) == PP_OK && stats.running < (uint64_t)workers) usleep(10000);
+    printf("up\n");
+    fflush(stdout);
+    pp_wait_group(server, NULL, -1);
+    return 98;
+}
+
 int main(int argc, char **argv)
 {
-    server = pp_server_open(&argc, &argv, NULL);
+    pp_options options = PP_OPTIONS_INIT;
+    options.hosts = HOSTS;
+    server = pp_server_open(&argc, &argv, &options);
     if (!server) {
         fprintf(stderr, "refused: %s\n", pp_last_error());
         return 1;
@@ -157,6 +208,18 @@ int main(int argc, char **argv)
     if (strcmp(mode, "quiet") == 0) return sum(n, 1);
     if (strcmp(mode, "huge") == 0) return huge();
     if (strcmp(mode, "stdin") == 0) return copy_input();
+    for (long i = 1; strcmp(mode, "print") == 0 && i <= n; i++) printf("%ld\n", i);
+    if (strcmp(mode, "print") == 0) return pp_server_close(server) == PP_OK ? 0 : 4;
+    for (int i = 2; strcmp(mode, "words") == 0 && i < argc; i++) printf("<%s>\n", argv[i]);
+    if (strcmp(mode, "again") == 0) {
+        pp_server_close(server);
+        setenv("PPMPI_HOSTS", "node-1,node-2", 1);
+        printf("%s\n", pp_server_open(&argc, &argv, &options) ? "opened" : pp_last_error());
+        return 0;
+    }
+    if (strcmp(mode, "nodes") == 0) return nodes();
+    if (strcmp(mode, "wait") == 0) return wait_for_end(0);
+    if (strcmp(mode, "save") == 0) return wait_for_end(1);
     if (strcmp(mode, "builds") == 0) return builds(n);
     if (strcmp(mode, "leave") == 0) {
         for (long i = 0; i < 100000; i++) pp_submit(server, square, &i, sizeof i);
@@ -168,6 +231,7 @@ int main(int argc, char **argv)
         printf("not reached %ld\n", r);
         return 0;
     }
+    if (strcmp(mode, "words") == 0) return pp_server_close(server) == PP_OK ? 0 : 4;
     fprintf(stderr, "unknown mode %s\n", mode);
     return 99;
 }

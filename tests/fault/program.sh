@@ -1,5 +1,5 @@
-# For the scripts of this folder: sh test_….sh BUILD_DIR. Sets up a scratch folder, builds program.c against the library of
-# the build, and counts what is not as it should be.
+# For the scripts of this folder and of launcher/ and cluster/: sh test_….sh BUILD_DIR. Sets up a scratch folder, builds program.c
+# against the library of the build, and counts what is not as it should be.
 build=${1:?usage: sh $0 BUILD_DIR}
 here=$(cd "$(dirname "$0")" && pwd)
 source=$(cd "$here/../.." && pwd)
@@ -20,7 +20,7 @@ build_program()
     output=$1
     shift
     # shellcheck disable=SC2086
-    ${CC:-cc} -std=c11 -D_GNU_SOURCE -O1 "$@" "$here/program.c" -o "$output" $flags -lppmpi || exit 1
+    ${CC:-cc} -std=c11 -D_GNU_SOURCE -O1 "$@" "$source/tests/fault/program.c" -o "$output" $flags -lppmpi || exit 1
 }
 
 # bounded SECONDS COMMAND…: sets $status; what hangs is ended and has status 124 or 137

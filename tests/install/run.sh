@@ -6,10 +6,14 @@ build=$1 scratch=$2 cmake=$3
 consumer=$(cd "$(dirname "$0")/consumer" && pwd)
 . "$(dirname "$0")/stage.sh"
 
-for file in include/ppmpi.h share/doc/ppmpi/LICENSE; do
+for file in include/ppmpi.h share/doc/ppmpi/LICENSE bin/pprun share/man/man1/pprun.1 share/bash-completion/completions/pprun; do
     [ -e "$prefix/$file" ] || fail "$file is not installed"
 done
 if grep -rlF "$scratch/before" "$prefix" > "$scratch/places"; then fail "the prefix is written into $(cat "$scratch/places")"; fi
+
+[ "$("$prefix/bin/pprun" --version | sed 's/,.*//')" = "pprun $version" ] || fail "pprun --version"
+case $("$prefix/bin/pprun" --info) in *workers*) ;; *) fail "pprun --info" ;; esac
+ldd "$prefix/bin/pprun" | grep 'libmpi\|libppmpi' && fail "pprun is linked to what it starts"
 
 with_cmake()
 {

@@ -42,7 +42,7 @@ done < "$scratch/public"
 
 # ---- prototypes: the pages' are compiled behind the header's, and must agree
 
-grep -L '^\.so' man/man3/*.3 man/man7/*.7 > "$scratch/files"
+grep -L '^\.so' man/man1/*.1 man/man3/*.3 man/man7/*.7 > "$scratch/files"
 # shellcheck disable=SC2046 # names without blanks
 awk '
     /^\.Ft / { type = substr($0, 5) }

@@ -1,0 +1,79 @@
+/* pprun: starts programs of libppmpi, on one machine or on many. */
+#include "info.h"
+#include "options.h"
+#include "place.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define NOT_FOUND 127 /* as shells have it */
+#define NOT_EXECUTABLE 126
+
+static char *find_or_end(const char *name)
+{
+    const char *path = getenv("PATH");
+    char *file = ppi_find_program(name, path ? path : "/usr/local/bin:/usr/bin:/bin");
+    if (file) return file;
+    if (errno == ENOENT) {
+        fprintf(stderr,
+                strchr(name, '/') ? "pprun: there is no program %s\n" : "pprun: there is no program %s on the PATH\n",
+                name);
+        exit(NOT_FOUND);
+    }
+    fprintf(stderr, "pprun: %s cannot be executed: %s\n", name, strerror(errno));
+    exit(NOT_EXECUTABLE);
+}
+
+static int run_plain(const struct options *options, const char *file)
+{
+    unsetenv("PPMPI_HOSTS"); /* here is where it is to run */
+    if (options->dry_run) {
+        char *line = ppi_words_line(options->program);
+        puts(line ? line : "");
+        free(line);
+        return 0;
+    }
+    execv(file, options->program);
+    int error = errno;
+    fprintf(stderr, "pprun: %s cannot be executed: %s\n", file, strerror(error));
+    return error == ENOENT ? NOT_FOUND : NOT_EXECUTABLE;
+}
+
+static int print_command(const struct place *place, const struct options *options)
+{
+    struct ppi_command command;
+    place_command(place, options->ranks, options->program, NULL, &command);
+    char *line = ppi_command_line(&command);
+    if (line) puts(line);
+    free(line);
+    ppi_command_free(&command);
+    return line ? 0 : 1;
+}
+
+int main(int argc, char **argv)
+{
+    struct options options;
+    struct place place;
+    options_read(argc, argv, &options);
+    if (options.info_line) return info_print_line();
+    if (options.info) return info_print_table(&options);
+
+    place_find(&options, &place);
+    char *file = find_or_end(options.program[0]);
+    if (place.plain) return run_plain(&options, file);
+
+    place_choose_launcher(&options, file, &place);
+    char *copy = NULL;
+    options.program[0] = file; /* the PATH may be another one elsewhere */
+    if (options.dry_run) return print_command(&place, &options);
+    if (options.preload && (place.hosts.count > 0 || place.allocation.kind != PPI_ALLOCATION_NONE))
+        options.program[0] = copy = place_preload(&place, file);
+    int status = place_run(&place, options.ranks, options.program, NULL);
+    if (copy) place_unload(&place);
+    free(copy);
+    free(file);
+    return status;
+}

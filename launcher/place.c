@@ -1,0 +1,106 @@
+#include "place.h"
+
+#include "launch/choose.h"
+#include "launch/hosts.h"
+#include "launch/launch.h"
+#include "launch/settings.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+extern char **environ;
+
+static void or_end(int status)
+{
+    if (status != PP_OK) wrong_use("%s", pp_last_error());
+}
+
+static void read_hosts(const struct options *options, struct place *place)
+{
+    const char *variable = getenv("PPMPI_HOSTS");
+    if (options->hosts) {
+        or_end(ppi_hosts_parse(options->hosts, "--hosts", &place->hosts));
+    } else if (options->hostfile) {
+        or_end(ppi_hosts_read(options->hostfile, &place->hosts));
+    } else if (variable) {
+        or_end(ppi_hosts_parse(variable, "PPMPI_HOSTS", &place->hosts));
+    } else if (place->allocation.kind == PPI_ALLOCATION_PBS) {
+        or_end(ppi_hosts_read(place->allocation.nodefile, &place->hosts));
+    }
+}
+
+/* True in a process that runs on the one node that Slurm gave; salloc's shell stays where it was called. */
+static int is_on_the_node(void)
+{
+    const char *nodes = getenv("SLURM_JOB_NODELIST");
+    return getenv("SLURMD_NODENAME") || (nodes && ppi_host_is_local(nodes));
+}
+
+void place_find(const struct options *options, struct place *out)
+{
+    struct ppi_launch launch;
+    memset(out, 0, sizeof *out);
+    or_end(ppi_settings_check());
+    ppi_launch_detect(&launch);
+    ppi_allocation_detect(environ, &out->allocation);
+    /* One process of a step is a shell in a batch job, whatever MPI it was prepared for. */
+    int one_of_step = out->allocation.in_step && launch.size <= 1;
+    if (launch.launched && !one_of_step) {
+        if (options->hosts || options->hostfile || options->ranks)
+            wrong_use(
+                "%s has started pprun as one process of a job; leave that launcher away, or --hosts, --hostfile and -n",
+                launch.launcher);
+        out->plain = 1;
+        out->nodes = 1;
+        return;
+    }
+    read_hosts(options, out);
+    int slurm = out->allocation.kind == PPI_ALLOCATION_SLURM, here = !slurm || is_on_the_node();
+    out->nodes = out->hosts.count > 0 ? out->hosts.count : slurm ? out->allocation.nodes : 1;
+    if (out->hosts.count > 0) here = ppi_host_is_local(out->hosts.word[0]);
+    /* With -n 1, on the first of several hosts. */
+    out->plain = here && options->ranks <= 1 && (out->nodes == 1 || (options->ranks == 1 && out->hosts.count > 0));
+}
+
+void place_choose_launcher(const struct options *options, const char *program, struct place *place)
+{
+    enum ppi_mpi own = ppi_mpi_of_program(program);
+    place->mpi = own != PPI_MPI_OTHER ? own : ppi_mpi_built();
+    if (options->mpi) {
+        place->mpi = strcmp(options->mpi, "openmpi") == 0 ? PPI_MPI_OPENMPI : PPI_MPI_MPICH;
+        if (own != PPI_MPI_OTHER && own != place->mpi)
+            wrong_use("--mpi %s, but %s is linked to %s: each process would be a job of its own; leave --mpi away",
+                      options->mpi, program, ppi_mpi_name(own));
+    }
+    or_end(ppi_launcher_choose(place->mpi, &place->allocation, &place->launcher, &place->launcher_file));
+}
+
+void place_command(const struct place *place, int ranks, char *const *program, const char *watch,
+                   struct ppi_command *out)
+{
+    struct ppi_request request = {place->mpi,
+                                  place->launcher,
+                                  place->launcher_file,
+                                  place->allocation,
+                                  place->hosts.count > 0 ? &place->hosts : NULL,
+                                  ranks,
+                                  program,
+                                  watch,
+                                  environ};
+    or_end(ppi_command_build(&request, out));
+}
+
+int place_run(const struct place *place, int ranks, char *const *program, char **captured)
+{
+    struct ppi_command command;
+    char token[PPI_WATCH_TOKEN_BYTES];
+    ppi_watch_token(token);
+    place_command(place, ranks, program, token, &command);
+    /* In a batch job it is the batch system that starts the nodes, or a shell that has been let in there. */
+    int by_shell = place->hosts.count > 0 && place->allocation.kind != PPI_ALLOCATION_SLURM;
+    struct ppi_watch watch = {"pprun", &command, token, place->launcher, by_shell ? &place->hosts : NULL, captured};
+    int status = ppi_watch_run(&watch);
+    ppi_command_free(&command);
+    return status;
+}
