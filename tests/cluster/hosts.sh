@@ -1,0 +1,52 @@
+# For the scripts of this folder: hosts node-1 … node-3 on this machine, which are gone when the script ends. Skips, with the reason,
+# where they cannot be made.
+skip()
+{
+    echo "skipped: $*"
+    exit 77
+}
+[ "$(id -u)" -eq 0 ] || skip "only root can make hosts out of namespaces"
+for tool in ip nsenter unshare; do
+    command -v $tool > /dev/null || skip "there is no $tool; packages iproute2 and util-linux have it"
+done
+# A bare MPI program hangs there as often, in MPI_Finalize, when its ranks do not come to it at the same time.
+[ "${TEST_MPI:-openmpi}" = openmpi ] || [ -n "${WITHOUT_MPI:-}" ] || skip "MPICH 4.0 does not end reliably over TCP"
+. "$(dirname "$0")/../fault/program.sh"
+unset OMPI_MCA_btl_tcp_if_include OMPI_MCA_oob_tcp_if_include OMPI_MCA_rmaps_base_oversubscribe
+export CLUSTER_DIR="$scratch/cluster" CLUSTER_SHARED="$scratch $build $source"
+export OMPI_MCA_plm_rsh_agent="$CLUSTER_DIR/rsh" HYDRA_LAUNCHER_EXEC="$CLUSTER_DIR/rsh" UCX_TLS=tcp,self UCX_NET_DEVICES=eth0
+cluster=$here/cluster.sh
+trap 'sh "$cluster" down; rm -rf "$scratch"' EXIT
+trap 'exit 1' HUP INT TERM
+sh "$cluster" up 3 2> "$scratch/why" || skip "hosts cannot be made here: $(tail -n 1 "$scratch/why")"
+
+mpi=${TEST_MPI:-openmpi}
+pprun=$build/launcher/pprun
+program=$scratch/program
+build_program "$program"
+cores=$(nproc)
+# MPICH is too slow with more ranks than cores.
+if [ "$mpi" = openmpi ] || [ "$cores" -ge 3 ]; then n=3 hosts=node-1,node-2,node-3; else n=2 hosts=node-1,node-2; fi
+all=$((n * cores))
+
+# at NODE SECONDS COMMAND…: sets $status, $out and $err as bounded does
+at()
+{
+    node=$1 limit=$2
+    shift 2
+    bounded "$limit" sh "$cluster" run "$node" "$@"
+}
+
+# Nothing runs on any node, after at most two seconds.
+nothing_runs()
+{
+    for _ in 1 2 3 4 5 6 7 8 9 10; do
+        left=''
+        for i in 1 2 3; do
+            for pid in $(sh "$cluster" pids node-$i); do left="$left node-$i:$(cat "/proc/$pid/comm" 2> /dev/null)"; done
+        done
+        [ -z "$left" ] && return 0
+        sleep 0.2
+    done
+    fail "left over:$left"
+}
