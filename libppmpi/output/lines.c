@@ -39,7 +39,7 @@ void ppi_lines_add(struct ppi_lines *lines, const char *text, size_t bytes, int 
     memcpy(lines->text + lines->bytes, text, bytes);
     whole = whole ? lines->bytes + whole : 0;
     lines->bytes += bytes;
-    if (lines->bytes > LINE_MAX_BYTES) whole = lines->bytes;
+    if (lines->bytes - whole > LINE_MAX_BYTES) whole = lines->bytes; /* the line that is left has got too long */
     if (whole == 0) return;
     sink(ctx, stream, lines->text, whole);
     lines->bytes -= whole;

@@ -11,7 +11,8 @@ struct ppi_lines {
 
 typedef void (*ppi_lines_sink)(void *ctx, int stream, const char *text, size_t bytes);
 
-/* Passes whole lines on to the sink, in one call; keeps the rest. A line longer than a mebibyte is passed on in parts. */
+/* Passes whole lines on to the sink, in one call; keeps the rest, until that alone is longer than a mebibyte: then it is
+ * passed on as well. */
 void ppi_lines_add(struct ppi_lines *lines, const char *text, size_t bytes, int stream, ppi_lines_sink sink, void *ctx);
 
 /* Ends the line that was begun, if there is one. */

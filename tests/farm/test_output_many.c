@@ -134,6 +134,66 @@ static void megabytes_from_each_of_several_tasks(void)
     for (int i = 0; i < N; i++) CHECK_INT(next[i], COUNT);
 }
 
+enum { BLOCKS = 24, BLOCK_BYTES = 1 << 20 };
+
+/* Lines of a task: the text of one follows from its number, so that a torn one shows. Returns the length, '\n' included. */
+static int numbered_line(char *line, int task, int number, size_t length)
+{
+    int n = sprintf(line, "%d %07d %zu ", task, number, length);
+    memset(line + n, 'a' + number % 26, length);
+    line[(size_t)n + length] = '\n';
+    return n + (int)length + 1;
+}
+
+/* As fast as they can be written, so that whoever reads finds the pipe full again and again. */
+static void print_in_blocks(pp_task *task)
+{
+    int number = 0, which = *(const int *)pp_task_args(task, NULL);
+    char *block = malloc(BLOCK_BYTES + 256);
+    for (int i = 0; i < BLOCKS && block; i++) {
+        int bytes = 0;
+        while (bytes < BLOCK_BYTES) bytes += numbered_line(block + bytes, which, number, 40 + (size_t)(number % 97)), number++;
+        fwrite(block, 1, (size_t)bytes, stdout);
+    }
+    *(int *)pp_task_result(task, sizeof number) = number;
+    free(block);
+}
+
+/* From several tasks at a time, each of which prints all the time. */
+static void check_floods(pp_function print, const char *what)
+{
+    enum { N = 4 };
+    pp_future f[N];
+    int next[N] = {0}, printed[N] = {0};
+    char *line = malloc(BLOCK_BYTES);
+    for (int i = 0; i < N; i++) f[i] = pp_submit(server, print, &i, sizeof i);
+    for (int i = 0; i < N; i++) CHECK_INT(pp_fetch(f[i], &printed[i], sizeof(int)), PP_OK);
+    for (const char *at = new_output(0, NULL); *at;) {
+        char head[40];
+        int task = -1, number = -1;
+        size_t length = 0;
+        snprintf(head, sizeof head, "%.39s", at); /* sscanf would look for the end of it all */
+        int read = sscanf(head, "%d %d %zu ", &task, &number, &length);
+        int good = read == 3 && task >= 0 && task < N && number == next[task] && length < BLOCK_BYTES - sizeof head;
+        int bytes = good ? numbered_line(line, task, number, length) : 0;
+        if (!good || strncmp(line, at, (size_t)bytes) != 0) {
+            failures++;
+            fprintf(complaints, "%s: a broken line, after %d of task 0: %.80s\n", what, next[0], at);
+            break;
+        }
+        next[task]++;
+        at += bytes;
+    }
+    for (int i = 0; i < N && !failures; i++) CHECK_INT(next[i], printed[i]);
+    CHECK_OUTPUT(1, "");
+    free(line);
+}
+
+static void tasks_that_print_all_the_time_keep_lines_whole(void)
+{
+    check_floods(print_in_blocks, "blocks of lines");
+}
+
 static void print_long_line(pp_task *task)
 {
     size_t bytes = *(const size_t *)pp_task_args(task, NULL);
@@ -191,6 +251,7 @@ int main(int argc, char **argv)
     static const struct test tests[] = {
         TEST(lines_of_many_tasks_do_not_mix),
         TEST(megabytes_from_each_of_several_tasks),
+        TEST(tasks_that_print_all_the_time_keep_lines_whole),
         TEST(a_line_of_a_megabyte_without_an_end_gets_one),
         TEST(output_beside_results_of_every_size),
         TEST(closing_brings_all_lines),

@@ -128,6 +128,26 @@ START_TEST(line_longer_than_a_mebibyte_leaves_in_parts_and_nothing_is_lost)
 }
 END_TEST
 
+/* However much came in behind the beginning of a line: only a line makes one too long. */
+START_TEST(much_text_behind_the_beginning_of_a_line_leaves_in_whole_lines)
+{
+    static char text[(3 << 20) + 50];
+    for (size_t i = 0; i < sizeof text; i++) text[i] = (char)(i % 100 == 99 ? '\n' : 'a' + i % 26);
+    for (size_t head = 1; head < 200; head += 33) {
+        struct ppi_lines lines = {0};
+        forget();
+        ppi_lines_add(&lines, text, head, 0, sink, &got);
+        ppi_lines_add(&lines, text + head, sizeof text - head, 0, sink, &got);
+        ck_assert_int_eq(got.broken, 0);
+        ck_assert_uint_eq(got.bytes, sizeof text / 100 * 100);
+        ppi_lines_end(&lines, 0, sink, &got);
+        ck_assert_int_eq(got.broken, 0);
+        ck_assert(memcmp(got.text, text, sizeof text) == 0);
+        ppi_lines_fini(&lines);
+    }
+}
+END_TEST
+
 START_TEST(random_chunks_give_whole_lines)
 {
     struct random r = random_begin("random_chunks");
@@ -162,6 +182,7 @@ int main(void)
     tcase_add_test(c, nothing_in_nothing_out);
     tcase_add_test(c, bytes_of_any_value_pass);
     tcase_add_test(c, line_longer_than_a_mebibyte_leaves_in_parts_and_nothing_is_lost);
+    tcase_add_test(c, much_text_behind_the_beginning_of_a_line_leaves_in_whole_lines);
     tcase_add_test(c, random_chunks_give_whole_lines);
     suite_add_tcase(suite, c);
     SRunner *runner = srunner_create(suite);
