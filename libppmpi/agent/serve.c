@@ -91,10 +91,16 @@ static void send_message(struct serving *s)
     if (s->server_bell) ppi_doorbell_ring(s->server_bell);
 }
 
-static void post(struct serving *s, enum ppi_wire_kind kind, unsigned flags, const void *fixed, const void *data, size_t bytes)
+/* Into the message that is being filled, however full it is. */
+static void put(struct serving *s, enum ppi_wire_kind kind, unsigned flags, const void *fixed, const void *data, size_t bytes)
 {
     if (ppi_wire_put(&s->out, kind, flags, fixed, data, bytes) != PP_OK)
         ppi_log(PP_LOG_ERROR, "%s was not sent: %s", ppi_wire_name(kind), pp_last_error());
+}
+
+static void post(struct serving *s, enum ppi_wire_kind kind, unsigned flags, const void *fixed, const void *data, size_t bytes)
+{
+    put(s, kind, flags, fixed, data, bytes);
     if (s->out.bytes >= PPI_WIRE_MESSAGE_MAX) send_message(s);
 }
 
@@ -138,15 +144,18 @@ static void on_running(void *ctx, const struct ppi_running *running)
 
 static void on_output(void *ctx, int stream, const char *text, size_t bytes)
 {
+    struct serving *s = ctx;
     for (size_t at = 0; at < bytes;) {
         size_t n = bytes - at;
         if (n > PPI_WIRE_TEXT_MAX) {
-            /* Cut after a line where there is one: the parts may be printed with others' lines between. */
+            /* Cut after a line where there is one. */
             const char *newline = memrchr(text + at, '\n', PPI_WIRE_TEXT_MAX);
             n = newline ? (size_t)(newline - (text + at)) + 1 : PPI_WIRE_TEXT_MAX;
         }
-        post(ctx, PPI_WIRE_OUTPUT, 0, &(struct ppi_wire_output){stream, 0}, text + at, n);
+        put(s, PPI_WIRE_OUTPUT, 0, &(struct ppi_wire_output){stream, 0}, text + at, n);
         at += n;
+        /* A line stays in one message: between two, others' lines may be printed. */
+        if (s->out.bytes >= PPI_WIRE_MESSAGE_MAX && text[at - 1] == '\n') send_message(s);
     }
 }
 

@@ -159,7 +159,7 @@ struct ppi_wire_result {
     uint16_t attempt, reserved[3];
 };
 
-/* agent → server (bytes: whole lines) */
+/* agent → server (bytes: whole lines, or a part of a long one, which is in one message with the others) */
 struct ppi_wire_output {
     int32_t stream, reserved; /* 1 = stderr */
 };

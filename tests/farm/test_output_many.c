@@ -159,6 +159,16 @@ static void print_in_blocks(pp_task *task)
     free(block);
 }
 
+/* Longer than what a message between ranks carries of them in one record, and not than a mebibyte. */
+static void print_long_lines(pp_task *task)
+{
+    int which = *(const int *)pp_task_args(task, NULL), lines = 60;
+    char *line = malloc(BLOCK_BYTES);
+    for (int i = 0; i < lines && line; i++) fwrite(line, 1, (size_t)numbered_line(line, which, i, 20000 + (size_t)i * 7919), stdout);
+    *(int *)pp_task_result(task, sizeof lines) = lines;
+    free(line);
+}
+
 /* From several tasks at a time, each of which prints all the time. */
 static void check_floods(pp_function print, const char *what)
 {
@@ -192,6 +202,11 @@ static void check_floods(pp_function print, const char *what)
 static void tasks_that_print_all_the_time_keep_lines_whole(void)
 {
     check_floods(print_in_blocks, "blocks of lines");
+}
+
+static void long_lines_of_several_tasks_stay_whole(void)
+{
+    check_floods(print_long_lines, "long lines");
 }
 
 static void print_long_line(pp_task *task)
@@ -252,6 +267,7 @@ int main(int argc, char **argv)
         TEST(lines_of_many_tasks_do_not_mix),
         TEST(megabytes_from_each_of_several_tasks),
         TEST(tasks_that_print_all_the_time_keep_lines_whole),
+        TEST(long_lines_of_several_tasks_stay_whole),
         TEST(a_line_of_a_megabyte_without_an_end_gets_one),
         TEST(output_beside_results_of_every_size),
         TEST(closing_brings_all_lines),
