@@ -5,16 +5,13 @@
 
 #include "base/clock.h"
 #include "base/futex.h"
-#include "base/log.h"
 #include "base/status.h"
 #include "base/thread.h"
-#include "base/units.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #define SPIN_NS 100000ull            /* a wait that long is cheaper to sleep than to spin */
 #define RELAX 16                     /* pauses between two looks */
@@ -25,24 +22,6 @@
 #define BACKGROUND_NAP_NS 50000000ull
 #define DRIVE_STEPS 1000             /* in a row by the background thread, which has other things to do too */
 #define GRACE_NS 100000ull           /* so long after its last call the program counts as being inside the library */
-
-void ppi_server_print(const struct ppi_text text[2])
-{
-    ppi_units_flush_standard();
-    for (int i = 0; i < 2; i++) {
-        if (text[i].bytes == 0) continue;
-        FILE *stream = i == 0 ? stdout : stderr;
-        /* Through the stream, so that it keeps its place among what the program prints; but never wait for a thread that
-         * has locked the stream, and perhaps waits for us. */
-        if (ftrylockfile(stream) == 0) {
-            fwrite(text[i].text, 1, text[i].bytes, stream);
-            fflush(stream);
-            funlockfile(stream);
-        } else if (write(fileno(stream), text[i].text, text[i].bytes) < 0) {
-            ppi_log(PP_LOG_WARNING, "output of tasks could not be written");
-        }
-    }
-}
 
 struct received {
     int rank;

@@ -187,7 +187,6 @@ int ppi_server_find_running(struct pp_server *s, const struct ppi_task *task, ui
 /* What a step may do beside looking after the workers of rank 0; what the program's thread may not do is left out. */
 enum ppi_step { PPI_STEP_WORKERS = 0, PPI_STEP_MPI = 1, PPI_STEP_TASKS = 2, PPI_STEP_ALL = 3 };
 int ppi_server_step(struct pp_server *s, enum ppi_step may);
-void ppi_server_print(const struct ppi_text text[2]); /* without the lock, to stdout and stderr */
 typedef int (*ppi_condition)(void *arg);
 /* With the lock held: returns PP_OK once met(arg), or PP_TIMEOUT. Releases the lock in between. */
 int ppi_server_wait(struct pp_server *s, ppi_condition met, void *arg, uint64_t deadline_ns);
@@ -235,6 +234,9 @@ int ppi_server_cancel(struct pp_server *s, uint32_t index); /* PP_ERR_UNSUPPORTE
 
 /* refuse.c: this rank cannot open; why: for the log. MPI is initialised, nothing else is. */
 void ppi_server_refuse(struct ppi_transport *transport, const char *why);
+
+/* print.c */
+void ppi_server_print(const struct ppi_text text[2]); /* without the lock, to stdout and stderr */
 
 /* stats.c */
 int ppi_server_workers(const struct pp_server *s); /* these three with the lock held */

@@ -1,4 +1,4 @@
-/* stdout may be a terminal or a pipe that is read slowly: all arrives there too. ranks: 2 */
+/* stdout may be a terminal, or a pipe that is read slowly or does not block: all arrives there too. ranks: 2 */
 #define TEST_API_MAIN
 #include "farm/test_api.h"
 
@@ -78,6 +78,15 @@ static int open_pipe(void)
     return ends[0];
 }
 
+/* A small one, which is full more often than not. */
+static int open_pipe_that_does_not_block(void)
+{
+    int fd = open_pipe();
+    fcntl(1, F_SETPIPE_SZ, 4096);
+    fcntl(1, F_SETFL, O_NONBLOCK);
+    return fd;
+}
+
 static void print_line(pp_task *task)
 {
     int n = *(const int *)pp_task_args(task, NULL);
@@ -154,6 +163,7 @@ int main(int argc, char **argv)
     if (!launched) {
         with("a terminal", open_terminal, 0, 500, &argc, &argv);
         with("a pipe", open_pipe, 0, 2000, &argc, &argv);
+        with("a pipe that does not block", open_pipe_that_does_not_block, 1, 2000, &argc, &argv);
     }
     with("a pipe that is read slowly", open_pipe, 1, 2000, &argc, &argv);
     return failures ? 1 : 0;
