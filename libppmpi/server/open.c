@@ -50,6 +50,7 @@ static void release(struct pp_server *s)
     ppi_store_fini(&s->store);
     ppi_workspace_destroy(&s->workspace);
     pthread_cond_destroy(&s->changed);
+    pthread_mutex_destroy(&s->line_lock);
     pthread_mutex_destroy(&s->lock);
     free(s);
 }
@@ -97,6 +98,7 @@ int ppi_server_create(struct pp_server **out, const struct ppi_server_setup *set
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_mutex_init(&s->lock, NULL);
+    pthread_mutex_init(&s->line_lock, NULL);
     pthread_cond_init(&s->changed, &monotonic);
     pthread_condattr_destroy(&monotonic);
     s->options = setup->options;
@@ -192,7 +194,7 @@ void ppi_server_destroy(struct pp_server *s)
     give_back_loans(s);
     ppi_agent_close(&s->agent, CLOSE_GRACE_S);
     pthread_mutex_unlock(&s->lock);
-    ppi_server_print(s->output);
+    ppi_server_print(s, s->output);
     if (s->mpi) s->mpi->ops->close(s->mpi);
     release(s);
 }
@@ -208,6 +210,6 @@ void ppi_server_abandon(struct pp_server *s)
     if (!may_call) s->transport = NULL;
     ppi_ranks_stop(s, 0, 1);
     ppi_agent_close(&s->agent, 0);
-    ppi_server_print(s->output);
+    ppi_server_print(s, s->output);
     if (s->mpi && may_call) s->mpi->ops->close(s->mpi);
 }

@@ -1,4 +1,5 @@
 /* What tasks have printed goes to the program's stdout and stderr. */
+#include "server/report.h"
 #include "server/server.h"
 
 #include "base/log.h"
@@ -42,8 +43,9 @@ static void write_stream(FILE *stream, const char *text, size_t bytes)
     write_all(fd, text, bytes);
 }
 
-void ppi_server_print(const struct ppi_text text[2])
+void ppi_server_print(struct pp_server *s, const struct ppi_text text[2])
 {
+    int made_way = ppi_report_make_way(s, text[0].bytes > 0, text[1].bytes > 0);
     ppi_units_flush_standard();
     for (int i = 0; i < 2; i++) {
         if (text[i].bytes == 0) continue;
@@ -57,4 +59,5 @@ void ppi_server_print(const struct ppi_text text[2])
             ppi_log(PP_LOG_WARNING, "output of tasks could not be written");
         }
     }
+    ppi_report_go_on(s, made_way);
 }

@@ -152,7 +152,7 @@ int ppi_server_step(struct pp_server *s, enum ppi_step may)
         pthread_mutex_unlock(&s->lock);
 
         for (int i = 0; i < wakes; i++) ppi_futex_wake(wake[i], 1);
-        if (printing) ppi_server_print(text);
+        if (printing) ppi_server_print(s, text);
         struct received *received = transport ? exchange(s, full, posts, count, streams) : NULL;
         free(posts);
         if (works) moved += ppi_agent_work(&s->agent);

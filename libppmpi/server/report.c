@@ -7,10 +7,13 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define ON_TERMINAL_NS 200000000ull
 #define INTO_FILE_NS (10 * PPI_NS_PER_S)
+#define PATIENCE_NS 100000000l /* with whoever prints: a terminal may be stopped */
+#define ERASE "\r\033[K"
 
 static _Atomic int asked; /* by a signal, on any thread, for the statistics */
 
@@ -49,6 +52,31 @@ void ppi_report_start(struct pp_server *s, int signal_was_free)
     sigaction(SIGUSR1, &ours, NULL);
 }
 
+static int take_line(struct pp_server *s)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += PATIENCE_NS;
+    if (until.tv_nsec >= 1000000000l) until.tv_sec++, until.tv_nsec -= 1000000000l;
+    return pthread_mutex_timedlock(&s->line_lock, &until) == 0;
+}
+
+int ppi_report_make_way(struct pp_server *s, int on_stdout, int on_stderr)
+{
+    if (!s->options.progress || !s->on_terminal) return 0;
+    /* A terminal is the same one, or at worst the line is erased in vain. */
+    if (!on_stderr && !(on_stdout && isatty(STDOUT_FILENO))) return 0;
+    if (!take_line(s)) return 0;
+    if (s->line_drawn && write(STDERR_FILENO, ERASE, strlen(ERASE)) < 0) { /* nobody looks */ }
+    s->line_drawn = 0;
+    return 1;
+}
+
+void ppi_report_go_on(struct pp_server *s, int made_way)
+{
+    if (made_way) pthread_mutex_unlock(&s->line_lock);
+}
+
 static void print_progress(struct pp_server *s, const char *end)
 {
     pp_stats p;
@@ -62,8 +90,12 @@ static void print_progress(struct pp_server *s, const char *end)
     int n = snprintf(line, sizeof line,
                      "%sppmpi: %" PRIu64 " of %" PRIu64 " done, %" PRIu64 " failed, %" PRIu64 " running, %" PRIu64
                      " queued, %.4g/s%s%s",
-                     s->on_terminal ? "\r\033[K" : "", over, p.submitted, p.failed, p.running, p.queued, rate, eta, end);
+                     s->on_terminal ? ERASE : "", over, p.submitted, p.failed, p.running, p.queued, rate, eta, end);
+    int had = take_line(s);
+    if (!had && !*end) return; /* somebody prints: the next one is due soon */
     if (write(STDERR_FILENO, line, (size_t)n) < 0) { /* nobody looks */ }
+    s->line_drawn = !*end;
+    ppi_report_go_on(s, had);
 }
 
 void ppi_report_tick(struct pp_server *s)

@@ -119,6 +119,8 @@ struct pp_server {
 
     uint64_t progress_ns; /* when the progress line was last printed */
     int on_terminal;      /* stderr is one */
+    pthread_mutex_t line_lock; /* held while something is printed where the line stands; may be taken under `lock`, not around it */
+    int line_drawn;            /* on the terminal, without an end: what comes next would stand behind it */
 
     int callers_only; /* only the program's own threads, inside its calls, may call MPI and run tasks */
     pthread_t opener; /* … and where MPI has no MPI_THREAD_SERIALIZED, only this one */
@@ -236,7 +238,7 @@ int ppi_server_cancel(struct pp_server *s, uint32_t index); /* PP_ERR_UNSUPPORTE
 void ppi_server_refuse(struct ppi_transport *transport, const char *why);
 
 /* print.c */
-void ppi_server_print(const struct ppi_text text[2]); /* without the lock, to stdout and stderr */
+void ppi_server_print(struct pp_server *s, const struct ppi_text text[2]); /* without the lock, to stdout and stderr */
 
 /* stats.c */
 int ppi_server_workers(const struct pp_server *s); /* these three with the lock held */

@@ -1,3 +1,4 @@
+#include "server/report.h"
 #include "server/server.h"
 
 #include "base/clock.h"
@@ -99,6 +100,7 @@ int ppi_server_print_stats(struct pp_server *s, FILE *stream)
     ppi_server_stats(s, &p);
     pthread_mutex_unlock(&s->lock);
 
+    int made_way = ppi_report_make_way(s, stream == stdout, stream == stderr);
     ppi_units_flush_standard();
     int failed = fprintf(stream, "Job execution statistics:\n job count | %% of all jobs | job time sum | time per job | job server\n") < 0;
     for (int i = 0; i < count && !failed; i++)
@@ -112,6 +114,8 @@ int ppi_server_print_stats(struct pp_server *s, FILE *stream)
                                  "%.3f s since the server was opened, %d worker%s on %d node%s, %.0f %% busy\n",
                          p.submitted, p.done, p.failed, p.cancelled, p.retried, p.running, p.queued, p.wall_time, workers,
                          workers == 1 ? "" : "s", nodes, nodes == 1 ? "" : "s", 100 * p.busy) < 0;
-    if (failed || fflush(stream) != 0) return ppi_error(PP_ERR_SYSTEM, "the statistics could not be written");
+    if (fflush(stream) != 0) failed = 1;
+    ppi_report_go_on(s, made_way);
+    if (failed) return ppi_error(PP_ERR_SYSTEM, "the statistics could not be written");
     return PP_OK;
 }

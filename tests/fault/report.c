@@ -1,6 +1,7 @@
 /* A small program for test_report.sh: report MODE [SECONDS]. Runs tasks for so long and prints "sum OK".
  *   wait     sleeping tasks; the program waits for them
  *   call     tiny tasks; the program calls all the time
+ *   print    the same, and the tasks print to stdout and stderr
  *   compute  the program is outside of the library
  *   handler  has a handler of SIGUSR1 of its own, and prints "own handler: COUNT" at the end
  *   off      signal_stats = 0 */
@@ -41,6 +42,13 @@ static void nap(pp_task *task)
     square(task);
 }
 
+static void speak(pp_task *task)
+{
+    long n = *(const long *)pp_task_args(task, NULL);
+    if (n % 10 == 0) fprintf(n % 20 ? stderr : stdout, "task %ld says so\n", n);
+    nap(task);
+}
+
 int main(int argc, char **argv)
 {
     const char *mode = argc > 1 ? argv[1] : "wait";
@@ -55,7 +63,7 @@ int main(int argc, char **argv)
     }
     printf("open %ld\n", (long)getpid());
     fflush(stdout);
-    pp_function function = strcmp(mode, "call") == 0 ? square : nap;
+    pp_function function = strcmp(mode, "call") == 0 ? square : strcmp(mode, "print") == 0 ? speak : nap;
     long wrong = 0;
     do {
         pp_future f[20];

@@ -45,7 +45,7 @@ good "progress into a file"
 [ "$(lines "$err" '^ppmpi: \([0-9]*\) of \1 done, 0 failed, 0 running, 0 queued')" -eq 1 ] || fail "progress into a file: last line"
 [ "$(lines "$err" .)" -le 2 ] || fail "progress into a file: few lines"
 [ "$(tr -d -c '\r\033' <"$err" | wc -c)" -eq 0 ] || fail "progress into a file: no control characters"
-for mode in wait call compute; do
+for mode in wait call compute print; do
     if command -v script >/dev/null; then
         timeout -k 5 20 script -q -e -c "env PPMPI_PROGRESS=1 $program $mode 1.5" "$scratch/typescript" >"$out" 2>"$err" </dev/null
         status=$?
@@ -53,11 +53,26 @@ for mode in wait call compute; do
         [ $status -eq 0 ] && [ "$(lines "$out" 'sum OK')" -eq 1 ] || fail "progress on a terminal, $mode: the run"
         redrawn=$(tr '\r' '\n' <"$scratch/typescript" | grep -a -c 'ppmpi: .* of .* done')
         [ "$redrawn" -ge 3 ] && [ "$redrawn" -le 20 ] || fail "progress on a terminal, $mode: drawn $redrawn times"
-        [ "$(lines "$out" 'ppmpi: .* done')" -eq 1 ] || fail "progress on a terminal, $mode: one line"
+        # As it looks in the end: what stands before the last "erase the line" is gone.
+        sed 's/.*\x1b\[K//' "$out" >"$scratch/looks"
+        [ "$(lines "$scratch/looks" 'ppmpi: .* done')" -eq 1 ] || fail "progress on a terminal, $mode: one line"
+        [ $mode != print ] || { [ "$(lines "$out" 'says so')" -ge 20 ] && [ "$(lines "$scratch/looks" '^task [0-9]* says so$')" -eq "$(lines "$out" 'says so')" ]; } ||
+            fail "progress on a terminal: lines of tasks stand alone"
     else
         echo "not tested: progress on a terminal needs script(1)"
     fi
 done
+
+# The statistics, by the library itself, begin on a line of their own too; stderr alone may be the terminal.
+if command -v script >/dev/null; then
+    timeout -k 5 20 script -q -e -c "env PPMPI_PROGRESS=1 PPMPI_STATS=1 $program wait 0.7" "$scratch/typescript" >"$out" 2>"$err" </dev/null
+    tr -d '\r' <"$scratch/typescript" | sed 's/.*\x1b\[K//' >"$out"
+    [ "$(lines "$out" '^Job execution statistics:$')" -eq 1 ] || fail "progress on a terminal, statistics: on a line of their own"
+    timeout -k 5 20 script -q -e -c "env PPMPI_PROGRESS=1 $program print 1 >$scratch/stdout" "$scratch/typescript" >"$out" 2>"$err" </dev/null
+    [ "$(lines "$scratch/stdout" '^task [0-9]* says so$')" -ge 10 ] || fail "progress on a terminal, stdout in a file: lines of tasks"
+    tr -d '\r' <"$scratch/typescript" | sed 's/.*\x1b\[K//' >"$out"
+    [ "$(lines "$out" '^task [0-9]* says so$')" -ge 10 ] || fail "progress on a terminal, stdout in a file: stderr's lines"
+fi
 
 # ---- SIGUSR1 prints the table to stderr and disturbs nothing.
 # signalled MODE PRE…: starts the program, sends it, or the launcher before it, three signals while it runs
