@@ -59,8 +59,8 @@ BEGIN {
         split(target, part, "/")
         to = part[1]
 
-        if (target == "mpi.h" && file != "libppmpi/transport/mpi.c" && file != "libppmpi/include/ppmpi_mpi.h" && from != "examples")
-            breach("<mpi.h> belongs to transport/mpi.c and include/ppmpi_mpi.h")
+        if (target == "mpi.h" && file != "libppmpi/transport/mpi_state.h" && file != "libppmpi/include/ppmpi_mpi.h" && from != "examples")
+            breach("<mpi.h> belongs to transport/mpi_state.h and include/ppmpi_mpi.h")
         if (target ~ /^hwloc(\.h|\/)/ && from != "topology")
             breach("<" target "> belongs to topology/")
         if (target ~ /(^|\/)\.\.?\//)
