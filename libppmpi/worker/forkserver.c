@@ -138,6 +138,7 @@ static void start_worker(struct ppi_workspace *workspace, int socket, const stru
         report.event = PPI_POOL_FAILED;
         report.error = errno;
     } else {
+        setpgid(pid, pid); /* it does so itself; a signal to the program's group may come before */
         pids[start->slot] = pid;
         serials[start->slot] = start->serial;
     }
