@@ -78,12 +78,11 @@ static void buffer_by_line(void)
 void ppi_worker_process(struct ppi_workspace *workspace, const struct ppi_worker_start *start, long parent)
 {
     static struct ppi_worker worker;
-    static const int ignored[] = {SIGTERM, SIGHUP, SIGQUIT, SIGUSR2, SIGPIPE, SIGTSTP};
+    static const int ignored[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGPIPE, SIGTSTP};
     setpgid(0, 0); /* a task that signals its group, as scripts do by `kill 0`, means itself and what it has started */
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent) _exit(1);
-    /* SIGINT stays ignored: Ctrl-C reaches the whole group, and it is the program that decides. So does SIGUSR1, which asks the
-     * program for its statistics and which launchers send to the whole group. */
+    /* Ctrl-C, and SIGUSR1 from launchers, are for the program and come to its group only. */
     for (size_t i = 0; i < sizeof ignored / sizeof ignored[0]; i++) signal(ignored[i], SIG_DFL);
     /* It is in the background of the program's terminal: what a task does there fails, and does not stop it for ever. */
     signal(SIGTTIN, SIG_IGN);

@@ -53,6 +53,23 @@ static void die_terminated(pp_task *task)
     pause();
 }
 
+/* Signals that are the program's when they come from a terminal or a launcher. */
+static void die_interrupted(pp_task *task)
+{
+    (void)task;
+    pause_a_little();
+    raise(SIGINT);
+    fault_sleep(60);
+}
+
+static void die_usr1(pp_task *task)
+{
+    (void)task;
+    pause_a_little();
+    kill(getpid(), SIGUSR1);
+    fault_sleep(60);
+}
+
 static void die_bus(pp_task *task)
 {
     (void)task;
@@ -126,6 +143,8 @@ static const struct death {
     {"abort", die_abort, SIGABRT, 0},
     {"SIGKILL of itself", die_killed, SIGKILL, 0},
     {"SIGTERM of itself", die_terminated, SIGTERM, 0},
+    {"SIGINT of itself", die_interrupted, SIGINT, 0},
+    {"SIGUSR1 of itself", die_usr1, SIGUSR1, 0},
     {"SIGBUS", die_bus, SIGBUS, 0},
     {"exit(0)", leave_exit_0, 0, 0},
     {"exit(3)", leave_exit_3, 0, 3},

@@ -63,7 +63,7 @@ static void nap(pp_task *task)
 /* Signals that the program handles, and tasks do not. */
 static void tasks_do_not_hear_the_group(pp_server *server, int workers)
 {
-    static const int signals[] = {SIGTERM, SIGHUP, SIGUSR2};
+    static const int signals[] = {SIGTERM, SIGHUP, SIGUSR2, SIGINT, SIGUSR1};
     enum { MOST = 64, KINDS = sizeof signals / sizeof signals[0] };
     pp_future f[MOST];
     int n = workers < MOST ? workers : MOST;
@@ -81,7 +81,7 @@ static void tasks_do_not_hear_the_group(pp_server *server, int workers)
 
 int main(int argc, char **argv)
 {
-    static const int signals[] = {SIGKILL, SIGTERM, SIGHUP, SIGALRM};
+    static const int signals[] = {SIGKILL, SIGTERM, SIGHUP, SIGINT, SIGUSR1};
     static const char *const scripts[] = {"kill -9 0", "sleep 100 & kill -9 0", "kill -9 $PPID; sleep 100"};
     if (getenv("OMPI_COMM_WORLD_RANK") == NULL && getenv("PMI_RANK") == NULL) setpgid(0, 0); /* the runner is not meant */
     pp_server *server = fault_open(&argc, &argv, NULL);
