@@ -11,7 +11,7 @@
 
 #define ARENA_LEAST ((uint64_t)16 << 20)
 #define ARENA_MOST ((uint64_t)4 << 40)
-#define SHARED_LEAST ((uint64_t)64 << 20)
+#define SHARED_LEAST ((uint64_t)16 << 20)
 
 /* Address space is not memory: room for blocks of many sizes to be kept for reuse. Under ulimit -v the program, the workers'
  * segments and the stacks of threads need room too: then it is 1/part of that. */

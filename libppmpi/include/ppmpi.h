@@ -344,7 +344,7 @@ PP_API int pp_info(pp_future f, pp_task_info *info);
 
 /* Gives a copy of the data to all tasks that are submitted from now on: sent once to every node, into memory that all
  * workers there share. The copy is made before it returns, the sending goes on behind it. *out may be part of any
- * argument. data may be NULL when bytes is 0. There is no limit but memory; 1048576 pieces can be shared at once.
+ * argument. data may be NULL when bytes is 0. There is no limit but memory; 262144 pieces can be shared at once.
  * Ownership: pp_unshare gives it up, and so does pp_server_close.
  * Errors: PP_ERR_ARG, PP_ERR_NOMEM, PP_ERR_LIMIT, PP_ERR_STATE (inside a task). */
 PP_API int pp_share(pp_server *server, const void *data, size_t bytes, pp_shared *out);

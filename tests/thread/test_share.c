@@ -50,7 +50,7 @@ static void *sharer(void *arg)
         REQUIRE(fetch_number(late) == 0);
         /* Another place, or a serial number of the far future; a near one may be that of others by now. */
         uint64_t bit = random_below(&r, 40);
-        q.shared.id ^= (uint64_t)1 << (bit < 20 ? bit : bit + 24);
+        q.shared.id ^= (uint64_t)1 << (bit < 18 ? bit : bit + 24);
         REQUIRE(fetch_number(pp_submit(c->s, asked, &q, sizeof q)) == 0);
     }
     return NULL;
