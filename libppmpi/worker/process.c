@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdio_ext.h>
@@ -27,6 +28,19 @@ static void leave(int status, void *unused)
     (void)unused;
     ppi_collector_flush_leaving();
     _exit(status);
+}
+
+/* A task has ended the worker's own thread by pthread_exit. The process would stay as long as any other thread does, and its
+ * job with it. */
+static void thread_left(void *unused)
+{
+    leave(0, unused);
+}
+
+static void watch_own_thread(void *something)
+{
+    pthread_key_t key;
+    if (pthread_key_create(&key, thread_left) == 0) pthread_setspecific(key, something);
 }
 
 static int move_up(int fd)
@@ -114,6 +128,7 @@ void ppi_worker_process(struct ppi_workspace *workspace, const struct ppi_worker
     worker.process = 1;
     worker.pid = getpid();
     worker.alive = alive_page();
+    watch_own_thread(&worker);
     ppi_worker_run(&worker);
     ppi_collector_flush_files();
     _exit(0);
