@@ -17,6 +17,7 @@
 #define DRAIN_AGAIN_FROM ((size_t)32 << 10)
 #define START_PATIENCE_NS (30 * PPI_NS_PER_S)
 #define KILL_PATIENCE_NS (5 * PPI_NS_PER_S)
+#define REPORT_NAP_NS 20000000ull /* between two looks for reports that nobody rings for */
 
 static int allocate(struct ppi_agent *agent)
 {
@@ -47,6 +48,36 @@ static int starting(const struct ppi_agent *agent)
     for (int i = 0; i < agent->slot_count; i++)
         if (agent->slots[i].state == PPI_SLOT_STARTING) return 1;
     return 0;
+}
+
+static int leaving(const struct ppi_agent *agent)
+{
+    for (int i = 0; i < agent->slot_count; i++)
+        if (agent->slots[i].state == PPI_SLOT_LEAVING && agent->slots[i].pid) return 1;
+    return 0;
+}
+
+/* Whether the end of a worker has still to be reported. */
+static int not_ended(const struct ppi_agent *agent)
+{
+    for (int i = 0; i < agent->slot_count; i++)
+        if (agent->slots[i].segment) return 1;
+    return 0;
+}
+
+/* Takes reports in as long as that holds, but not beyond the deadline. */
+static void wait_while(struct ppi_agent *agent, int (*holds)(const struct ppi_agent *), uint64_t deadline_ns)
+{
+    struct ppi_doorbell *bell = agent->workspace->bell;
+    while (holds(agent) && ppi_now_ns() < deadline_ns) {
+        uint32_t ticket = ppi_doorbell_listen(bell, PPI_LISTENER_WAITER);
+        if (atomic_load(&bell->deaths) == agent->deaths_seen && !ppi_pool_work(agent->pool)) {
+            ppi_doorbell_sleep(bell, PPI_LISTENER_WAITER, ticket, REPORT_NAP_NS);
+            agent->deaths_seen--; /* look at the socket: a fork server that was killed, or could not be forked, rings no bell */
+        }
+        ppi_slot_reports(agent, ppi_now_ns());
+    }
+    ppi_doorbell_silence(bell);
 }
 
 /* What waits for reuse is the memory of nobody: together no more than a quarter of what there is, also where every core has a
@@ -89,16 +120,7 @@ int ppi_agent_open(struct ppi_agent *agent, struct ppi_workspace *workspace, str
         agent->slots[i].read_fd[0] = agent->slots[i].read_fd[1] = -1;
         if ((status = ppi_slot_start(agent, i)) != PP_OK && i == 0) break;
     }
-    uint64_t give_up = ppi_now_ns() + START_PATIENCE_NS;
-    while (starting(agent) && ppi_now_ns() < give_up) {
-        uint32_t ticket = ppi_doorbell_listen(workspace->bell, PPI_LISTENER_WAITER);
-        if (atomic_load(&workspace->bell->deaths) == agent->deaths_seen) {
-            ppi_doorbell_sleep(workspace->bell, PPI_LISTENER_WAITER, ticket, 100000000);
-            agent->deaths_seen--; /* look at the socket: a fork server that could not be forked rings no bell */
-        }
-        ppi_slot_reports(agent, ppi_now_ns());
-    }
-    ppi_doorbell_silence(workspace->bell);
+    wait_while(agent, starting, ppi_now_ns() + START_PATIENCE_NS);
     if (agent->initializer_failed) return PP_OK; /* that is for the tasks to tell */
     if (agent->alive == 0) {
         int error = pp_last_error_code();
@@ -111,42 +133,20 @@ int ppi_agent_open(struct ppi_agent *agent, struct ppi_workspace *workspace, str
     return PP_OK;
 }
 
-static int jobs_running(const struct ppi_agent *agent)
-{
-    for (int i = 0; i < agent->slot_count; i++)
-        if (agent->slots[i].state == PPI_SLOT_LEAVING && agent->slots[i].pid) return 1;
-    return 0;
-}
-
 /* For a pool that stays: no worker may be left, and no report of one, when the next agent comes. */
 static void end_workers(struct ppi_agent *agent)
 {
-    uint64_t deadline = ppi_now_ns() + KILL_PATIENCE_NS;
     for (int i = 0; i < agent->slot_count; i++)
         if (agent->slots[i].segment) ppi_pool_kill(agent->pool, i, agent->slots[i].serial);
-    while (jobs_running(agent) && ppi_now_ns() < deadline) {
-        uint32_t ticket = ppi_doorbell_listen(agent->workspace->bell, PPI_LISTENER_WAITER);
-        ppi_slot_reports(agent, ppi_now_ns());
-        if (!jobs_running(agent)) break;
-        ppi_doorbell_sleep(agent->workspace->bell, PPI_LISTENER_WAITER, ticket, 20000000);
-        agent->deaths_seen--; /* look at the socket: a fork server that was killed rings no bell */
-    }
-    ppi_doorbell_silence(agent->workspace->bell);
-    if (jobs_running(agent) || agent->pool->broken) agent->pool->kept = 0;
+    wait_while(agent, not_ended, ppi_now_ns() + KILL_PATIENCE_NS);
+    if (not_ended(agent) || agent->pool->broken) agent->pool->kept = 0;
 }
 
 void ppi_agent_close(struct ppi_agent *agent, double grace_s)
 {
     agent->closing = 1;
     for (int i = 0; i < agent->slot_count; i++) ppi_slot_retire(agent, i);
-    uint64_t deadline = ppi_deadline_ns(grace_s);
-    while (jobs_running(agent) && ppi_now_ns() < deadline) {
-        uint32_t ticket = ppi_doorbell_listen(agent->workspace->bell, PPI_LISTENER_WAITER);
-        if (!ppi_pool_work(agent->pool) && atomic_load(&agent->workspace->bell->deaths) == agent->deaths_seen)
-            ppi_doorbell_sleep(agent->workspace->bell, PPI_LISTENER_WAITER, ticket, 20000000);
-        ppi_slot_reports(agent, ppi_now_ns());
-    }
-    ppi_doorbell_silence(agent->workspace->bell);
+    wait_while(agent, leaving, ppi_deadline_ns(grace_s));
     if (agent->pool->kept) end_workers(agent);
     ppi_pool_close(agent->pool);
     agent->pool = NULL;

@@ -259,6 +259,27 @@ static void parts_of_the_world(void)
     MPI_Comm_free(&half);
 }
 
+static int workers_before;
+
+static void run_crashes(void)
+{
+    enum { N = 3 };
+    pp_future f[N];
+    long n = 5, r = 0;
+    if (!workers_before) workers_before = pp_get_ncpus(server);
+    CHECK_INT(pp_get_ncpus(server), workers_before);
+    CHECK_INT(pp_fetch(pp_submit(server, square, &n, sizeof n), &r, sizeof r), PP_OK);
+    CHECK_INT(r, 25);
+    for (int i = 0; i < N; i++) f[i] = pp_submit(server, crash, NULL, 0);
+    for (int i = 0; i < N; i++) CHECK_INT(pp_fetch(f[i], NULL, 0), PP_ERR_CRASHED);
+}
+
+/* The farm ends while workers are being replaced: nothing of that may reach the next one. */
+static void farms_that_end_after_crashes(void)
+{
+    for (int i = 0; prepared && i < 40; i++) farm_on(MPI_COMM_WORLD, NULL, run_crashes);
+}
+
 static void refused_on_all_ranks_alike(void)
 {
     pp_options o = PP_OPTIONS_INIT;
@@ -288,7 +309,8 @@ static void nobody_is_left_and_waited_for(void)
 int main(int argc, char **argv)
 {
     static const struct test tests[] = {TEST(whole_world), TEST(requests_of_the_program_are_untouched), TEST(parts_of_the_world),
-                                        TEST(refused_on_all_ranks_alike), TEST(nobody_is_left_and_waited_for)};
+                                        TEST(farms_that_end_after_crashes), TEST(refused_on_all_ranks_alike),
+                                        TEST(nobody_is_left_and_waited_for)};
     static const char *const names[] = {"single", "funneled", "serialized", "multiple"};
     static const int levels[] = {MPI_THREAD_SINGLE, MPI_THREAD_FUNNELED, MPI_THREAD_SERIALIZED, MPI_THREAD_MULTIPLE};
     int level = -1;
