@@ -227,8 +227,7 @@ void ppi_server_store(struct pp_server *s, struct ppi_task *t, struct ppi_result
 static int give_to_others(struct pp_server *s, int rank, uint32_t index, struct ppi_task *t, const struct ppi_result *r)
 {
     struct ppi_scheduler *scheduler = &s->scheduler;
-    if (r->worker >= 0 || (r->status != PP_ERR_LOST && r->status != PP_ERR_SYSTEM) || t->state == PPI_TASK_CANCELLING)
-        return 0;
+    if (r->worker >= 0 || (r->status != PP_ERR_LOST && r->status != PP_ERR_SYSTEM) || t->state != PPI_TASK_ASSIGNED) return 0;
     if (scheduler->workers <= scheduler->agents[rank].workers) return 0;
     if (ppi_scheduler_push(scheduler, index, t->extra ? t->extra->priority : 0, 1) != PP_OK) return 0;
     if (scheduler->agents[rank].workers) {

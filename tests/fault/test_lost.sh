@@ -15,8 +15,9 @@ mark=PPMPI_TEST_LOST=$$
 # Processes of the farm are known by the mark in their environment.
 left() { grep -lzs "^$mark\$" /proc/[0-9]*/environ 2>/dev/null | wc -l; }
 
-for what in kill stop cause; do
-    printed=$(env "$mark" timeout 100 "$launcher" --enable-recovery -n 4 "$program" $what 2>"$build/tests/lost.err")
+for run in 'kill 4' 'stop 4' 'cause 6'; do
+    what=${run% *}
+    printed=$(env "$mark" timeout 100 "$launcher" --enable-recovery -n "${run#* }" "$program" "$what" 2>"$build/tests/lost.err")
     case $printed in
     *"$what: as it should be"*) ;;
     *) echo "FAIL: $what: $printed"; cat "$build/tests/lost.err"; failures=$((failures + 1)) ;;
