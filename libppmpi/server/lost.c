@@ -90,6 +90,8 @@ static void lose(struct pp_server *s, int rank, const char *how)
     if (!r->bell) s->unringable--;
     ppi_lost_close(r);
     s->transport->ops->forget(s->transport, rank);
+    s->workspace.board->promised -= r->promised; /* what it was sending comes no more */
+    r->promised = 0;
     ppi_scheduler_set_workers(&s->scheduler, rank, 0);
     /* Once for a lost rank, and not on the way of any task. */
     for (uint32_t i = 0; i < s->store.used; i++) {

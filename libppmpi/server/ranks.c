@@ -65,6 +65,13 @@ static void result_arrived(struct pp_server *s, int rank, const struct ppi_wire_
     if (r.in_arena) ppi_arena_free(&s->workspace.arena, (uint64_t)((const char *)data - s->workspace.segment.base), w->bytes);
 }
 
+/* Memory that a result on its way will fill; negative when it has. */
+static void promise(struct pp_server *s, int rank, int64_t bytes)
+{
+    s->ranks[rank].promised += (uint64_t)bytes;
+    s->workspace.board->promised += (uint64_t)bytes;
+}
+
 /* Called without the lock, inside the transport's progress. */
 static void stream_arrived(void *ctx)
 {
@@ -78,7 +85,7 @@ static void stream_arrived(void *ctx)
         in->w.bytes = strlen(no_memory);
         result_arrived(s, in->rank, &in->w, no_memory, 0, in->finished_ns);
     } else {
-        s->workspace.board->promised -= in->w.bytes;
+        promise(s, in->rank, -(int64_t)in->w.bytes);
         result_arrived(s, in->rank, &in->w, s->workspace.segment.base + in->offset, 1, in->finished_ns);
     }
     pthread_mutex_unlock(&s->lock);
@@ -91,7 +98,7 @@ static void begin_stream(struct pp_server *s, int rank, const struct ppi_wire_re
     if (!in) abort(); /* what follows on the stream could not be told apart any more */
     *in = (struct incoming_stream){.server = s, .rank = rank, .w = *w, .finished_ns = ppi_now_ns()};
     in->offset = ppi_arena_alloc(&s->workspace.arena, w->bytes, NULL);
-    if (in->offset) s->workspace.board->promised += w->bytes;
+    if (in->offset) promise(s, rank, (int64_t)w->bytes);
     s->transport->ops->stream(s->transport, rank, 0, in->offset ? s->workspace.segment.base + in->offset : NULL, w->bytes,
                               stream_arrived, in);
 }

@@ -44,6 +44,7 @@ struct ppi_rank { /* what the server knows of a rank, rank 0 included */
     int returned;      /* tasks since it was asked to give some back */
     int pidfd;         /* of a rank on our node, to see its end; 0 or -1 = none */
     uint64_t heard_ns; /* when the last word came */
+    uint64_t promised; /* of the board's: results of this rank that are on their way */
     struct ppi_doorbell *bell; /* of a rank on our node, NULL = cannot be rung */
     struct ppi_wire_writer out;
     int in_outbox;
