@@ -61,19 +61,13 @@ void ppi_server_returned(struct pp_server *s, int rank, uint64_t id, uint16_t at
     struct ppi_task *t = ppi_store_find(&s->store, id, &index);
     if (!t || t->agent != rank || t->attempts != attempt || (t->state != PPI_TASK_ASSIGNED && t->state != PPI_TASK_CANCELLING))
         return;
-    if (t->state == PPI_TASK_CANCELLING ||
-        ppi_scheduler_push(&s->scheduler, index, t->extra ? t->extra->priority : 0, 1) != PP_OK) {
-        struct ppi_result r = {.status = t->state == PPI_TASK_CANCELLING ? PP_ERR_CANCELLED : PP_ERR_NOMEM, .worker = -1};
-        r.started_ns = r.finished_ns = ppi_now_ns();
-        ppi_server_outcome(s, rank, id, attempt, &r);
+    if (t->state == PPI_TASK_CANCELLING || !ppi_server_requeue(s, index)) {
+        ppi_server_end(s, index, t->state == PPI_TASK_CANCELLING ? PP_ERR_CANCELLED : PP_ERR_NOMEM, "");
         return;
     }
     ppi_scheduler_finished(&s->scheduler, rank, 0);
     s->assigned--;
-    ppi_server_remember_failure(s, t);
     s->ranks[rank].returned++;
-    ppi_task_apply(t, PPI_EVENT_REQUEUE);
-    t->attempts--; /* it had not begun: no charge */
 }
 
 void ppi_server_recalled(struct pp_server *s, int rank)

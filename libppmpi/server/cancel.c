@@ -1,21 +1,7 @@
 /* Cancelling: a queued task ends here; one that an agent has is ended there. */
 #include "server/server.h"
 
-#include "base/clock.h"
 #include "base/status.h"
-
-#include <string.h>
-
-static void cancel_queued(struct pp_server *s, uint32_t index)
-{
-    struct ppi_task *t = ppi_store_at(&s->store, index);
-    struct ppi_result r = {.status = PP_ERR_CANCELLED, .worker = -1};
-    r.started_ns = r.finished_ns = ppi_now_ns();
-    ppi_scheduler_forget(&s->scheduler);
-    ppi_task_apply(t, PPI_EVENT_CANCEL);
-    ppi_server_store(s, t, &r);
-    ppi_server_count(s, index);
-}
 
 int ppi_server_cancel(struct pp_server *s, uint32_t index)
 {
@@ -23,7 +9,7 @@ int ppi_server_cancel(struct pp_server *s, uint32_t index)
     uint64_t id = ppi_task_id_of(t, index);
     if (t->state == PPI_TASK_FINISHED || t->next == PPI_TASK_STORED) return PP_END;
     if (t->state == PPI_TASK_QUEUED) {
-        cancel_queued(s, index);
+        ppi_server_end(s, index, PP_ERR_CANCELLED, "");
         return PP_OK;
     }
     if (t->state == PPI_TASK_CANCELLING) return PP_OK;

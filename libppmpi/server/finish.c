@@ -75,12 +75,6 @@ const void *ppi_server_result_data(struct pp_server *s, const struct ppi_task *t
     return t->u.result.value.in;
 }
 
-void ppi_server_remember_failure(struct pp_server *s, struct ppi_task *t)
-{
-    int slot, rank = t->worker == PPI_TASK_NO_WORKER ? -1 : ppi_ranks_find_worker(s, (int)t->worker, &slot);
-    if (rank >= 0) t->agent = (uint16_t)rank;
-}
-
 static char *failure_message(const struct ppi_task *t, const struct ppi_result *r)
 {
     char *message;
@@ -153,15 +147,8 @@ void ppi_server_tell(struct pp_server *s, uint32_t index)
     if (!(t->flags & PPI_TASK_HELD)) ppi_server_dispose(s, index);
 }
 
-/* The outcome is stored and its output printed: the task has finished. */
-static void complete(struct pp_server *s, uint32_t index)
-{
-    struct ppi_task *t = ppi_store_at(&s->store, index);
-    if (!ppi_task_apply(t, PPI_EVENT_FINISH)) return;
-    ppi_server_count(s, index);
-}
-
-void ppi_server_count(struct pp_server *s, uint32_t index)
+/* It has just become FINISHED. */
+static void count(struct pp_server *s, uint32_t index)
 {
     struct ppi_task *t = ppi_store_at(&s->store, index);
     s->unfinished--;
@@ -180,6 +167,14 @@ void ppi_server_count(struct pp_server *s, uint32_t index)
         return;
     }
     ppi_server_tell(s, index);
+}
+
+/* The outcome is stored and its output printed: the task has finished. */
+static void complete(struct pp_server *s, uint32_t index)
+{
+    struct ppi_task *t = ppi_store_at(&s->store, index);
+    if (!ppi_task_apply(t, PPI_EVENT_FINISH)) return;
+    count(s, index);
 }
 
 static void complete_later(struct pp_server *s, uint32_t index)
@@ -204,7 +199,7 @@ void ppi_server_complete_deferred(struct pp_server *s)
     s->deferred_count = 0;
 }
 
-void ppi_server_store(struct pp_server *s, struct ppi_task *t, struct ppi_result *r)
+static void store(struct pp_server *s, struct ppi_task *t, struct ppi_result *r)
 {
     free_args(s, t);
     if (t->state == PPI_TASK_CANCELLING && r->status != PP_ERR_CANCELLED) {
@@ -212,7 +207,7 @@ void ppi_server_store(struct pp_server *s, struct ppi_task *t, struct ppi_result
         r->bytes = 0;
     }
     t->status = (signed char)r->status; /* all codes fit */
-    t->worker = (uint32_t)r->worker & 0xffffff;
+    t->worker = (uint32_t)r->worker & PPI_TASK_NO_WORKER;
     t->pid = (uint32_t)r->pid;
     t->u.result.started_ns = r->started_ns > s->opened_ns ? r->started_ns - s->opened_ns : 0;
     t->u.result.finished_ns = r->finished_ns > s->opened_ns ? r->finished_ns - s->opened_ns : 0;
@@ -222,6 +217,33 @@ void ppi_server_store(struct pp_server *s, struct ppi_task *t, struct ppi_result
         set_failure(s, t, r);
 }
 
+void ppi_server_end(struct pp_server *s, uint32_t index, int status, const char *why)
+{
+    struct ppi_task *t = ppi_store_at(&s->store, index);
+    struct ppi_result r = {.status = status, .worker = -1, .data = why, .bytes = strlen(why)};
+    r.started_ns = r.finished_ns = ppi_now_ns();
+    if (t->state != PPI_TASK_QUEUED) {
+        ppi_server_outcome(s, t->agent, ppi_task_id_of(t, index), t->attempts, &r);
+        return;
+    }
+    ppi_scheduler_forget(&s->scheduler);
+    ppi_task_apply(t, PPI_EVENT_CANCEL);
+    store(s, t, &r);
+    count(s, index);
+}
+
+int ppi_server_requeue(struct pp_server *s, uint32_t index)
+{
+    struct ppi_task *t = ppi_store_at(&s->store, index);
+    if (ppi_scheduler_push(&s->scheduler, index, ppi_task_priority(t), 1) != PP_OK) return 0;
+    /* Where a try before has failed, if one has. */
+    int slot, rank = t->worker == PPI_TASK_NO_WORKER ? -1 : ppi_ranks_find_worker(s, (int)t->worker, &slot);
+    if (rank >= 0) t->agent = (uint16_t)rank;
+    ppi_task_apply(t, PPI_EVENT_REQUEUE);
+    t->attempts--;
+    return 1;
+}
+
 /* A rank that can have no workers any more gives back what never began there: others get it, at no charge. The last
  * rank with workers keeps its tasks and fails them. */
 static int give_to_others(struct pp_server *s, int rank, uint32_t index, struct ppi_task *t, const struct ppi_result *r)
@@ -229,7 +251,7 @@ static int give_to_others(struct pp_server *s, int rank, uint32_t index, struct 
     struct ppi_scheduler *scheduler = &s->scheduler;
     if (r->worker >= 0 || (r->status != PP_ERR_LOST && r->status != PP_ERR_SYSTEM) || t->state != PPI_TASK_ASSIGNED) return 0;
     if (scheduler->workers <= scheduler->agents[rank].workers) return 0;
-    if (ppi_scheduler_push(scheduler, index, t->extra ? t->extra->priority : 0, 1) != PP_OK) return 0;
+    if (!ppi_server_requeue(s, index)) return 0;
     if (scheduler->agents[rank].workers) {
         ppi_log(PP_LOG_WARNING, "rank %d on %s gets no more tasks: %.*s", rank, s->ranks[rank].host, (int)r->bytes,
                 (const char *)r->data);
@@ -237,9 +259,6 @@ static int give_to_others(struct pp_server *s, int rank, uint32_t index, struct 
         s->ranks[rank].workers = 0;
         s->ranks[rank].barren = 1;
     }
-    ppi_server_remember_failure(s, t);
-    ppi_task_apply(t, PPI_EVENT_REQUEUE);
-    t->attempts--;
     return 1;
 }
 
@@ -262,7 +281,7 @@ void ppi_server_outcome(struct pp_server *s, int rank, uint64_t id, uint16_t att
     int again = (r->status == PP_ERR_CRASHED || r->status == PP_ERR_TIMEOUT) && r->worker >= 0 &&
                 t->state != PPI_TASK_CANCELLING &&
                 t->attempts <= (t->extra ? t->extra->retries + t->extra->losses : s->options.retries);
-    if (again && ppi_scheduler_push(&s->scheduler, index, t->extra ? t->extra->priority : 0, 1) == PP_OK) {
+    if (again && ppi_scheduler_push(&s->scheduler, index, ppi_task_priority(t), 1) == PP_OK) {
         ppi_task_apply(t, PPI_EVENT_REQUEUE);
         t->worker = (uint32_t)r->worker & PPI_TASK_NO_WORKER;
         s->retried++;
@@ -271,7 +290,7 @@ void ppi_server_outcome(struct pp_server *s, int rank, uint64_t id, uint16_t att
         return;
     }
     if (r->status == PP_OK) s->bytes_out += r->bytes;
-    ppi_server_store(s, t, r);
+    store(s, t, r);
     /* What it printed comes first; and so that futures finish in order, nothing overtakes it. */
     if (s->output[0].bytes || s->output[1].bytes || s->deferred_count)
         complete_later(s, index);
@@ -288,7 +307,7 @@ void ppi_server_started(struct pp_server *s, int rank, const struct ppi_wire_sta
     if (!extra || !ppi_task_apply(t, PPI_EVENT_START)) return;
     extra->started_ns = now_ns - (w->age_ns < now_ns ? w->age_ns : 0);
     extra->pid = (long)w->pid;
-    t->worker = (uint32_t)w->worker & 0xffffff;
+    t->worker = (uint32_t)w->worker & PPI_TASK_NO_WORKER;
 }
 
 void ppi_server_output(void *ctx, int stream, const char *text, size_t bytes)

@@ -3,7 +3,6 @@
  * a rank's end at once. What a lost rank had is given to others; what it may still say is not heard. */
 #include "server/server.h"
 
-#include "base/clock.h"
 #include "base/log.h"
 #include "base/status.h"
 #include "channel/peer_bell.h"
@@ -30,23 +29,8 @@ void ppi_lost_close(struct ppi_rank *r)
     r->pidfd = -1;
 }
 
-static void fail(struct pp_server *s, uint32_t index, const char *why)
-{
-    struct ppi_task *t = ppi_store_at(&s->store, index);
-    struct ppi_result r = {.status = PP_ERR_LOST, .worker = -1, .data = why, .bytes = strlen(why)};
-    r.started_ns = r.finished_ns = ppi_now_ns();
-    if (t->state == PPI_TASK_QUEUED) {
-        ppi_scheduler_forget(&s->scheduler);
-        ppi_task_apply(t, PPI_EVENT_CANCEL);
-        ppi_server_store(s, t, &r);
-        ppi_server_count(s, index);
-        return;
-    }
-    ppi_server_outcome(s, t->agent, ppi_task_id_of(t, index), t->attempts, &r);
-}
-
 /* A task that the lost rank had: to others, or to its end. */
-static void give_away(struct pp_server *s, int rank, uint32_t index, const char *why)
+static void give_away(struct pp_server *s, uint32_t index, const char *why)
 {
     struct ppi_task *t = ppi_store_at(&s->store, index);
     char text[512];
@@ -54,29 +38,23 @@ static void give_away(struct pp_server *s, int rank, uint32_t index, const char 
     struct ppi_task_extra *extra = began ? ppi_server_extra(s, t) : t->extra;
     if (t->extra) t->extra->stream = NULL; /* what it still sends matters to nobody */
     if (t->state == PPI_TASK_CANCELLING) {
-        struct ppi_result r = {.status = PP_ERR_CANCELLED, .worker = -1};
-        r.started_ns = r.finished_ns = ppi_now_ns();
-        ppi_server_outcome(s, rank, ppi_task_id_of(t, index), t->attempts, &r);
+        ppi_server_end(s, index, PP_ERR_CANCELLED, "");
         return;
     }
     if (began && (!extra || ++extra->losses > LOSSES_MOST)) {
         snprintf(text, sizeof text, "%s; it ran there, and %d times before on ranks that were lost", why, LOSSES_MOST);
-        fail(s, index, text);
+        ppi_server_end(s, index, PP_ERR_LOST, text);
         return;
     }
-    if (ppi_scheduler_push(&s->scheduler, index, extra ? extra->priority : 0, 1) != PP_OK) {
-        fail(s, index, why);
+    if (began ? ppi_scheduler_push(&s->scheduler, index, extra->priority, 1) != PP_OK : !ppi_server_requeue(s, index)) {
+        ppi_server_end(s, index, PP_ERR_LOST, why);
         return;
     }
     s->assigned--;
+    if (!began) return;
     ppi_task_apply(t, PPI_EVENT_REQUEUE);
-    if (began) {
-        t->worker = PPI_TASK_NO_WORKER; /* nobody can take it for that one's any more */
-        s->retried++;
-    } else {
-        ppi_server_remember_failure(s, t);
-        t->attempts--; /* it had not begun: no charge */
-    }
+    t->worker = PPI_TASK_NO_WORKER; /* nobody can take it for that one's any more */
+    s->retried++;
 }
 
 static void lose(struct pp_server *s, int rank, const char *how)
@@ -98,12 +76,12 @@ static void lose(struct pp_server *s, int rank, const char *how)
         const struct ppi_task *t = ppi_store_at(&s->store, i);
         if (t->agent != rank || t->next == PPI_TASK_STORED) continue;
         if (t->state == PPI_TASK_ASSIGNED || t->state == PPI_TASK_RUNNING || t->state == PPI_TASK_CANCELLING)
-            give_away(s, rank, i, why);
+            give_away(s, i, why);
     }
     if (s->scheduler.workers == 0) {
         snprintf(s->nobody_left, sizeof s->nobody_left, "%.300s, and no other rank is left that could run tasks", why);
         for (uint32_t i = 0; i < s->store.used; i++)
-            if (ppi_store_at(&s->store, i)->state == PPI_TASK_QUEUED) fail(s, i, s->nobody_left);
+            if (ppi_store_at(&s->store, i)->state == PPI_TASK_QUEUED) ppi_server_end(s, i, PP_ERR_LOST, s->nobody_left);
     }
     s->wake_waiters = 1;
     /* The node's shared data was its to receive: without it the others there would wait for what comes from now on. */

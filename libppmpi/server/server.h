@@ -162,14 +162,14 @@ const struct ppi_function_ref *ppi_functions_ref(const struct ppi_function_table
 
 /* finish.c: the way back. All with the lock held. */
 void ppi_server_outcome(struct pp_server *s, int rank, uint64_t id, uint16_t attempt, struct ppi_result *result);
-/* A task goes back into the queue: the record says again on which rank it has failed, if it has. */
-void ppi_server_remember_failure(struct pp_server *s, struct ppi_task *task);
-void ppi_server_store(struct pp_server *s, struct ppi_task *task, struct ppi_result *result);
+/* Ends a task that waits or is out, for a reason of ours: nobody is to be asked, nor to answer any more. */
+void ppi_server_end(struct pp_server *s, uint32_t index, int status, const char *why);
+/* A task that was given to a rank and has not begun there goes back to the head of the queue, at no charge. 0 without memory. */
+int ppi_server_requeue(struct pp_server *s, uint32_t index);
 void ppi_server_started(struct pp_server *s, int rank, const struct ppi_wire_started *w, uint64_t now_ns);
 void ppi_server_output(void *s, int stream, const char *text, size_t bytes);
 void ppi_server_job_finished(void *s, const struct ppi_job *job, struct ppi_result *result);
 void ppi_server_complete_deferred(struct pp_server *s);
-void ppi_server_count(struct pp_server *s, uint32_t index); /* the task has just become FINISHED */
 void ppi_server_tell(struct pp_server *s, uint32_t index);  /* … and so have its callbacks */
 void ppi_server_dispose(struct pp_server *s, uint32_t index);
 void ppi_server_give_up(struct pp_server *s, struct ppi_task *task);

@@ -124,7 +124,7 @@ int ppi_server_submit(struct pp_server *s, pp_function fn, const void *args, siz
         goto out;
     if (options && options->group && (status = ppi_groups_make(&s->groups, options->group, &group)) != PP_OK) goto out;
     task->group = (uint16_t)group;
-    if ((status = ppi_scheduler_push(&s->scheduler, index, task->extra ? task->extra->priority : 0, 0)) != PP_OK)
+    if ((status = ppi_scheduler_push(&s->scheduler, index, ppi_task_priority(task), 0)) != PP_OK)
         goto out;
     ppi_task_apply(task, PPI_EVENT_SUBMIT);
     task->number = ++s->store.submitted; /* only now: nothing can fail, and the lock is not released any more */

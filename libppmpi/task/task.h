@@ -26,7 +26,7 @@ enum ppi_task_flags {
 
 struct ppi_watcher;         /* server/wait.c */
 struct ppi_callback;        /* server/callbacks.c */
-struct ppi_outgoing_stream; /* server/dispatch.c */
+struct ppi_outgoing_stream; /* server/server.h */
 struct ppi_loan;
 
 /* What few tasks have. */
@@ -111,6 +111,12 @@ struct ppi_task *ppi_store_find(const struct ppi_task_store *store, uint64_t id,
 static inline uint64_t ppi_task_id_of(const struct ppi_task *task, uint32_t index)
 {
     return (uint64_t)task->generation << 32 | index;
+}
+
+/* 0 unless the program says otherwise. */
+static inline int ppi_task_priority(const struct ppi_task *task)
+{
+    return task->extra ? task->extra->priority : 0;
 }
 
 /* Applies the event. Returns 1 when the state table has a next state for it, 0 when it comes too late. */
