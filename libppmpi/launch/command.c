@@ -121,7 +121,8 @@ static void srun(const struct ppi_request *request, int nodes, struct ppi_comman
     ppi_words_format(words, "--ntasks=%d", out->ranks);
     if (out->ranks == nodes) ppi_words_add(words, "--ntasks-per-node=1");
     ppi_words_add(words, "--cpu-bind=none");
-    if (!has(request, "SLURM_MPI_TYPE"))
+    /* In a step it says what that one had. */
+    if (!has(request, "SLURM_MPI_TYPE") || request->allocation.in_step)
         ppi_words_format(words, "--mpi=%s", request->mpi == PPI_MPI_MPICH ? "pmi2" : "pmix");
     ppi_words_add(words, "--export=ALL");
     ppi_words_add(words, "--quit-on-interrupt");

@@ -115,6 +115,10 @@ at node-1 60 salloc -Q -N$n --exclusive "$pprun" --dry-run "$program" nodes
 [ "$(lines "$out" "/srun --nodes=$n --ntasks=$n --ntasks-per-node=1 --cpu-bind=none --mpi=$type ")" -eq 1 ] || fail "srun in place of $file"
 at node-1 60 salloc -Q -N$n --exclusive "$pprun" "$program" nodes
 is_farm "pprun by srun" $n "$cores"
+for outer in none pmix pmi2; do
+    at node-1 60 salloc -Q -N$n --exclusive srun -N1 -n1 --mpi=$outer "$pprun" "$program" nodes
+    is_farm "pprun by srun in a step, --mpi=$outer" $n "$cores"
+done
 at node-1 60 salloc -Q -N$n --exclusive "$pprun" "$program" leave
 [ $status -eq 5 ] || fail "pprun by srun: status"
 # shellcheck disable=SC2016

@@ -65,6 +65,9 @@ static const struct {
      "sh -c 'exec ./prog :'", 4},
     {PPI_MPI_OPENMPI, PPI_LAUNCHER_SRUN, NO_HOSTS, 2, {SLURM, "SLURM_MPI_TYPE=cray_shasta"}, {"./prog"},
      "mpirun --nodes=2 --ntasks=2 --cpu-bind=none --export=ALL --quit-on-interrupt ./prog", 2},
+    {PPI_MPI_OPENMPI, PPI_LAUNCHER_SRUN, NO_HOSTS, 0, {SLURM, "SLURM_STEP_ID=0", "SLURM_MPI_TYPE=pmi2"}, {"./prog"},
+     "env -u SLURM_STEP_ID -u SLURM_MPI_TYPE SLURM_OVERLAP=1 SLURM_NNODES=3 'SLURM_TASKS_PER_NODE=1(x3)' mpirun --nodes=3 "
+     "--ntasks=3 --ntasks-per-node=1 --cpu-bind=none --mpi=pmix --export=ALL --quit-on-interrupt ./prog", 3},
 };
 
 static void build(int i, const char *watch, struct ppi_command *out)
