@@ -13,6 +13,7 @@ struct thread_worker {
     struct ppi_pool *pool;
     struct ppi_worker_start start;
     pthread_t thread;
+    struct ppi_worker worker; /* not on its stack: LeakSanitizer loses the stack of a thread whose id was used before */
     struct thread_worker *next;
 };
 
@@ -43,15 +44,14 @@ static void report(struct ppi_pool *pool, enum ppi_pool_event event, int slot)
 static void *body(void *arg)
 {
     struct thread_worker *w = arg;
-    struct ppi_worker worker;
-    if (ppi_worker_init(&worker, w->pool->workspace, w->start.slot, w->start.number, w->start.segment.base,
+    if (ppi_worker_init(&w->worker, w->pool->workspace, w->start.slot, w->start.number, w->start.segment.base,
                         w->start.segment.bytes, NULL) != PP_OK) {
         report(w->pool, PPI_POOL_FAILED, w->start.slot);
         return NULL;
     }
     report(w->pool, PPI_POOL_STARTED, w->start.slot);
-    ppi_worker_run(&worker);
-    ppi_worker_fini(&worker);
+    ppi_worker_run(&w->worker);
+    ppi_worker_fini(&w->worker);
     report(w->pool, PPI_POOL_ENDED, w->start.slot);
     return NULL;
 }
