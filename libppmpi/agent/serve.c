@@ -8,7 +8,6 @@
 #include "base/status.h"
 #include "channel/peer_bell.h"
 
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -60,8 +59,7 @@ static void keep_in_touch(struct ppi_serving *s)
     if (now > s->looked_ns + s->silence_ns / 2 || s->heard_ns == 0) s->heard_ns = now;
     s->looked_ns = now;
     if (now >= s->spoke_ns + s->beat_ns - s->beat_ns / 8) ppi_serving_post(s, PPI_WIRE_BEAT, 0, &(struct ppi_wire_beat){0}, NULL, 0);
-    struct pollfd end = {.fd = s->server_pidfd, .events = POLLIN};
-    int ended = s->server_pidfd >= 0 && poll(&end, 1, 0) == 1;
+    int ended = ppi_bell_has_ended(s->server_pidfd);
     int silent = s->silence_ns && now > s->heard_ns + s->silence_ns;
     if (!ended && !silent) return;
     if (silent)

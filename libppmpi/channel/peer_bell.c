@@ -1,6 +1,7 @@
 #include "channel/peer_bell.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -13,12 +14,17 @@ uint64_t ppi_bell_nonce(const struct ppi_workspace *workspace)
     return workspace->bell->nonce;
 }
 
-struct ppi_doorbell *ppi_bell_open(long pid, int fd, uint64_t nonce)
+int ppi_peer_open(long pid, int fd, int how)
 {
     char path[64];
-    if (pid <= 0 || fd < 0) return NULL;
+    if (pid <= 0 || fd < 0) return -1;
     snprintf(path, sizeof path, "/proc/%ld/fd/%d", pid, fd);
-    int file = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+    return open(path, how | O_CLOEXEC | O_NONBLOCK);
+}
+
+struct ppi_doorbell *ppi_bell_open(long pid, int fd, uint64_t nonce)
+{
+    int file = ppi_peer_open(pid, fd, O_RDWR);
     if (file < 0) return NULL;
     void *p = lseek(file, 0, SEEK_END) == BELL_BYTES
                   ? mmap(NULL, BELL_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0)
@@ -39,6 +45,12 @@ int ppi_bell_pidfd(long pid)
     (void)pid;
     return -1;
 #endif
+}
+
+int ppi_bell_has_ended(int pidfd)
+{
+    struct pollfd end = {.fd = pidfd, .events = POLLIN};
+    return pidfd >= 0 && poll(&end, 1, 0) == 1;
 }
 
 void ppi_bell_close(struct ppi_doorbell *bell)

@@ -64,7 +64,7 @@ void ppi_workspace_renew(const struct ppi_workspace *workspace, struct ppi_works
     /* A farm before may have had another rank's segment in the place of ours. */
     mmap(out->shared.base, out->shared.bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE | MAP_FIXED, out->shared.fd, 0);
     madvise(out->shared.base, out->shared.bytes, MADV_DONTDUMP);
-    madvise(out->shared.base, out->shared.bytes, MADV_REMOVE);
+    ppi_memory_remove(out->shared.base, out->shared.bytes);
 }
 
 void ppi_workspace_destroy(struct ppi_workspace *workspace)
@@ -72,7 +72,7 @@ void ppi_workspace_destroy(struct ppi_workspace *workspace)
     ppi_arena_fini(&workspace->arena);
     if (workspace->kept) {
         /* All of it reads as zeros then, as it did when it was new. */
-        madvise(workspace->segment.base, workspace->segment.bytes, MADV_REMOVE);
+        ppi_memory_remove(workspace->segment.base, workspace->segment.bytes);
         return;
     }
     ppi_segment_destroy(&workspace->segment);

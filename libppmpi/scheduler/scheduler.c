@@ -25,29 +25,22 @@ void ppi_scheduler_fini(struct ppi_scheduler *s)
     memset(s, 0, sizeof *s);
 }
 
-static void make_hungry(struct ppi_scheduler *s, int agent)
+static int has_idle(const struct ppi_scheduler_agent *a)
 {
-    struct ppi_scheduler_agent *a = &s->agents[agent];
-    int list = a->given < (uint64_t)a->workers ? 0 : 1;
-    if (a->hungry[list].listed || a->workers == 0) return;
-    a->hungry[list].listed = 1;
-    a->hungry[list].next = -1;
-    if (s->hungry[list].last >= 0)
-        s->agents[s->hungry[list].last].hungry[list].next = agent;
-    else
-        s->hungry[list].first = agent;
-    s->hungry[list].last = agent;
+    return a->given < (uint64_t)a->workers;
 }
 
-static void make_hungry_first(struct ppi_scheduler *s, int agent)
+/* Lists the agent among those that want tasks: before the others, or behind them. */
+static void make_hungry(struct ppi_scheduler *s, int agent, int in_front)
 {
     struct ppi_scheduler_agent *a = &s->agents[agent];
-    int list = a->given < (uint64_t)a->workers ? 0 : 1;
+    int list = !has_idle(a), before = in_front ? -1 : s->hungry[list].last;
     if (a->hungry[list].listed || a->workers == 0) return;
+    int *link = before < 0 ? &s->hungry[list].first : &s->agents[before].hungry[list].next;
     a->hungry[list].listed = 1;
-    a->hungry[list].next = s->hungry[list].first;
-    if (s->hungry[list].first < 0) s->hungry[list].last = agent;
-    s->hungry[list].first = agent;
+    a->hungry[list].next = *link;
+    if (*link < 0) s->hungry[list].last = agent;
+    *link = agent;
 }
 
 /* The agent at the head of the lists; -1 when both are empty. An agent may have changed since it was listed. */
@@ -60,8 +53,8 @@ static int next_hungry(struct ppi_scheduler *s)
             s->hungry[list].first = a->hungry[list].next;
             if (s->hungry[list].first < 0) s->hungry[list].last = -1;
             a->hungry[list].listed = 0;
-            if (list == 1 || a->given < (uint64_t)a->workers) return agent;
-            make_hungry(s, agent); /* its worker has got something since */
+            if (list == 1 || has_idle(a)) return agent;
+            make_hungry(s, agent, 0); /* its worker has got something since */
         }
     }
     return -1;
@@ -93,7 +86,7 @@ void ppi_scheduler_resize(struct ppi_scheduler *s, int agent, int workers)
     s->workers += workers - a->workers;
     a->workers = workers;
     if (a->depth == 0) a->depth = depth_of(a);
-    make_hungry(s, agent);
+    make_hungry(s, agent, 0);
 }
 
 /* Index of the level, or of the place where it belongs. */
@@ -141,11 +134,6 @@ int ppi_scheduler_push(struct ppi_scheduler *s, uint32_t task, int priority, int
     }
     s->ready++;
     return PP_OK;
-}
-
-static int has_idle(const struct ppi_scheduler_agent *a)
-{
-    return a->given < (uint64_t)a->workers;
 }
 
 /* True when the task has failed, and is to be tried on another agent than this. */
@@ -232,7 +220,7 @@ static int choose_agent(struct ppi_scheduler *s)
     if (s->current >= 0 && room(&s->agents[s->current]) == 0) s->grant = 0;
     while (s->grant == 0) {
         /* The one that was served goes to the end of the list. */
-        if (s->current >= 0 && room(&s->agents[s->current])) make_hungry(s, s->current);
+        if (s->current >= 0 && room(&s->agents[s->current])) make_hungry(s, s->current, 0);
         s->current = -1;
         int next = next_hungry(s);
         if (next < 0) return 0;
@@ -273,7 +261,7 @@ int ppi_scheduler_next(struct ppi_scheduler *s, uint32_t *task, int *agent)
     /* They keep their places, before those that come later. */
     for (; refused >= 0; refused = s->agents[refused].next_refused) {
         s->agents[refused].refused = 0;
-        make_hungry_first(s, refused);
+        make_hungry(s, refused, 1);
     }
     return found;
 }
@@ -287,5 +275,5 @@ void ppi_scheduler_finished(struct ppi_scheduler *s, int agent, uint64_t duratio
         a->mean_ns = ppi_mean_update(a->mean_ns, duration_ns);
         a->depth = depth_of(a);
     }
-    if (agent != s->current) make_hungry(s, agent);
+    if (agent != s->current) make_hungry(s, agent, 0);
 }

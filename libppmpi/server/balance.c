@@ -2,7 +2,6 @@
 #include "server/server.h"
 
 #include "base/clock.h"
-#include "base/status.h"
 
 #define LOOK_NS 1000000ull  /* between two looks */
 #define IN_VAIN_NS 50000000ull /* an agent that had nothing to give back is not asked again for so long */
@@ -72,6 +71,7 @@ void ppi_server_returned(struct pp_server *s, int rank, uint64_t id, uint16_t at
 
 void ppi_server_recalled(struct pp_server *s, int rank)
 {
+    s->ranks[rank].recalling = 0;
     /* What it has are tasks that run, on workers that are to go. */
     if (s->ranks[rank].returned == 0) s->ranks[rank].last_result_ns = ppi_now_ns() + IN_VAIN_NS;
 }

@@ -107,8 +107,7 @@ static void give_there(struct pp_server *s, int rank, uint32_t index, struct ppi
     }
     *stream = (struct ppi_outgoing_stream){.server = s, .peer = rank, .id = w.id, .offset = t->u.args.offset, .bytes = t->bytes};
     extra->stream = stream;
-    *s->streams_end = stream;
-    s->streams_end = &stream->next;
+    ppi_server_begin_stream(s, stream);
     ppi_ranks_post(s, rank, PPI_WIRE_TASK, PPI_WIRE_STREAMED, &w, NULL, 0);
 }
 
@@ -143,8 +142,8 @@ int ppi_server_find_running(struct pp_server *s, const struct ppi_task *t, uint3
         *started_ns = t->extra->started_ns;
         return 1;
     }
-    int slot = ppi_agent_find_running(&s->agent, ppi_task_id_of(t, index), pid, started_ns);
-    if (slot < 0) return 0;
-    *worker = slot;
+    int number = ppi_agent_find_running(&s->agent, ppi_task_id_of(t, index), pid, started_ns);
+    if (number < 0) return 0;
+    *worker = number;
     return 1;
 }

@@ -4,13 +4,10 @@
 #include "server/server.h"
 
 #include "base/log.h"
-#include "base/status.h"
 #include "channel/peer_bell.h"
 
 #include <math.h>
-#include <poll.h>
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 #define LOOK_NS 100000000ull /* how often ranks of this node are looked at */
@@ -25,7 +22,7 @@ void ppi_lost_watch(struct pp_server *s, int rank, long pid)
 
 void ppi_lost_close(struct ppi_rank *r)
 {
-    if (r->pidfd > 0) close(r->pidfd);
+    if (r->pidfd >= 0) close(r->pidfd);
     r->pidfd = -1;
 }
 
@@ -90,12 +87,6 @@ static void lose(struct pp_server *s, int rank, const char *how)
             lose(s, i, "has no access to shared data any more");
 }
 
-static int has_ended(const struct ppi_rank *r)
-{
-    struct pollfd p = {.fd = r->pidfd, .events = POLLIN};
-    return r->pidfd > 0 && poll(&p, 1, 0) == 1;
-}
-
 uint64_t ppi_lost_beat_ns(const struct pp_server *s)
 {
     return (uint64_t)fmin(fmax(s->options.heartbeat, LEAST_S) * 1e9, 1e18) / 4;
@@ -120,7 +111,7 @@ void ppi_lost_check(struct pp_server *s, uint64_t now_ns)
         if (r->heard_ns == 0) r->heard_ns = now_ns;
         if (late && r->heard_ns + 3 * beat_ns < now_ns) r->heard_ns = now_ns - 3 * beat_ns;
         if (speak) ppi_ranks_post(s, i, PPI_WIRE_BEAT, 0, &(struct ppi_wire_beat){0}, NULL, 0);
-        if (has_ended(r)) {
+        if (ppi_bell_has_ended(r->pidfd)) {
             lose(s, i, "has ended");
         } else if (!r->is_worker && now_ns > r->heard_ns + 4 * beat_ns) {
             char how[100];

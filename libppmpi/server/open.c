@@ -4,7 +4,6 @@
 #include "server/server.h"
 
 #include "base/clock.h"
-#include "base/log.h"
 #include "base/status.h"
 #include "channel/peer_bell.h"
 
@@ -22,6 +21,7 @@ static int allocate(struct pp_server *s)
     s->ranks = calloc((size_t)s->rank_count, sizeof *s->ranks);
     s->outbox = calloc((size_t)s->rank_count, sizeof *s->outbox);
     if (!s->ranks || !s->outbox) return ppi_error(PP_ERR_NOMEM, "no memory for %d ranks", s->rank_count);
+    for (int i = 0; i < s->rank_count; i++) s->ranks[i].pidfd = -1;
     for (int i = 1; i < s->rank_count; i++)
         if (!(s->ranks[i].functions_sent = calloc(PPI_FUNCTIONS_MAX / 32, sizeof(uint32_t))))
             return ppi_error(PP_ERR_NOMEM, "no memory for %d ranks", s->rank_count);
@@ -205,8 +205,7 @@ void ppi_server_abandon(struct pp_server *s)
     ppi_background_stop(s);
     pthread_mutex_lock(&s->lock);
     /* A program that runs MPI itself may have finalised it, or leave by another thread than the one that may call it. */
-    int may_call = !s->mpi || s->mpi->threads == PPI_THREADS_OURS ||
-                   (ppi_mpi_runs() && (s->mpi->threads != PPI_THREADS_OPENER || pthread_equal(pthread_self(), s->opener)));
+    int may_call = !s->mpi || s->mpi->threads == PPI_THREADS_OURS || (ppi_mpi_runs() && ppi_server_thread_may_call(s));
     if (!may_call) s->transport = NULL;
     ppi_ranks_stop(s, 0, 1);
     ppi_agent_close(&s->agent, 0);

@@ -112,12 +112,17 @@ static struct posted *take_outbox(struct pp_server *s, int *count)
 
 static _Thread_local int in_background;
 
+int ppi_server_thread_may_call(const struct pp_server *s)
+{
+    return !s->mpi || s->mpi->threads != PPI_THREADS_OPENER || pthread_equal(pthread_self(), s->opener);
+}
+
 /* Whether the calling thread may call MPI and run tasks. */
 static int may_drive(const struct pp_server *s)
 {
     if (!s->callers_only) return 1;
     if (in_background || ppi_callbacks_here()) return 0;
-    return !s->transport || s->transport->threads != PPI_THREADS_OPENER || pthread_equal(pthread_self(), s->opener);
+    return !s->transport || ppi_server_thread_may_call(s);
 }
 
 int ppi_server_step(struct pp_server *s, enum ppi_step may)
@@ -221,17 +226,23 @@ static int may_spin(const struct pp_server *s)
     return s->agent.busy < s->topology.limit || (s->transport && s->transport->ops->busy(s->transport));
 }
 
+/* Something is to be done besides what workers do. */
+static int has_errands(const struct pp_server *s)
+{
+    return s->outbox_count || s->shares.sending || s->shares.store.gone;
+}
+
 /* Something is to be done, whether the program calls or not. */
 static int has_work(const struct pp_server *s)
 {
-    return s->unfinished || s->outbox_count || s->shares.sending || s->shares.store.gone;
+    return s->unfinished || has_errands(s);
 }
 
 void ppi_background_heed(struct pp_server *s)
 {
     if (s->driving || !s->background_deep) return;
     ppi_doorbell_listen(s->workspace.bell, PPI_LISTENER_BACKGROUND);
-    if (ppi_agent_has_news(&s->agent) || s->outbox_count || s->shares.sending || s->shares.store.gone)
+    if (ppi_agent_has_news(&s->agent) || has_errands(s))
         ppi_doorbell_ring(s->workspace.bell);
 }
 

@@ -167,7 +167,7 @@ void ppi_ranks_message(struct pp_server *s, int rank, const char *message, size_
             break;
         case PPI_WIRE_RETURNED:
             if (record.as.RETURNED.id == 0)
-                r->recalling = 0, ppi_server_recalled(s, rank);
+                ppi_server_recalled(s, rank);
             else
                 ppi_server_returned(s, rank, record.as.RETURNED.id, record.as.RETURNED.attempt);
             break;

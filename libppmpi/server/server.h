@@ -42,7 +42,7 @@ struct ppi_rank { /* what the server knows of a rank, rank 0 included */
     /* ranks other than 0: */
     int said_hello, ready, said_bye, recalling, lost;
     int returned;      /* tasks since it was asked to give some back */
-    int pidfd;         /* of a rank on our node, to see its end; 0 or -1 = none */
+    int pidfd;         /* of a rank on our node, to see its end; -1 = none */
     uint64_t heard_ns; /* when the last word came */
     uint64_t promised; /* of the board's: results of this rank that are on their way */
     struct ppi_doorbell *bell; /* of a rank on our node, NULL = cannot be rung */
@@ -50,6 +50,8 @@ struct ppi_rank { /* what the server knows of a rank, rank 0 included */
     int in_outbox;
     uint32_t *functions_sent; /* bit per function */
 };
+
+#define PPI_COPY_UNLOCKED ((size_t)32 << 10) /* more bytes of the program's than that are copied without the lock */
 
 struct ppi_outgoing_stream { /* arguments, or shared data, too large for a message */
     struct pp_server *server;
@@ -177,6 +179,13 @@ void ppi_server_give_up(struct pp_server *s, struct ppi_task *task);
 void ppi_server_purge(struct pp_server *s);
 const void *ppi_server_result_data(struct pp_server *s, const struct ppi_task *task);
 
+static inline void ppi_server_begin_stream(struct pp_server *s, struct ppi_outgoing_stream *stream) /* with the next step */
+{
+    stream->next = NULL;
+    *s->streams_end = stream;
+    s->streams_end = &stream->next;
+}
+
 /* dispatch.c: ready tasks → agents. With the lock held. */
 int ppi_server_set_initializer(struct pp_server *s); /* before anything runs: here, */
 void ppi_server_send_initializer(struct pp_server *s, int rank); /* … and there */
@@ -190,6 +199,8 @@ int ppi_server_find_running(struct pp_server *s, const struct ppi_task *task, ui
 /* What a step may do beside looking after the workers of rank 0; what the program's thread may not do is left out. */
 enum ppi_step { PPI_STEP_WORKERS = 0, PPI_STEP_MPI = 1, PPI_STEP_TASKS = 2, PPI_STEP_ALL = 3 };
 int ppi_server_step(struct pp_server *s, enum ppi_step may);
+/* Whether the calling thread is one that may call MPI, as far as that is a matter of which thread it is. */
+int ppi_server_thread_may_call(const struct pp_server *s);
 typedef int (*ppi_condition)(void *arg);
 /* With the lock held: returns PP_OK once met(arg), or PP_TIMEOUT. Releases the lock in between. */
 int ppi_server_wait(struct pp_server *s, ppi_condition met, void *arg, uint64_t deadline_ns);

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #define NONE UINT32_MAX
-#define COPY_UNLOCKED ((uint64_t)32 << 10) /* more is copied without the lock */
 
 void ppi_shares_init(struct pp_server *s)
 {
@@ -116,9 +115,7 @@ static void send_to_ranks(struct pp_server *s, uint64_t id, uint32_t index, stru
         streams = stream->next;
         stream->id = id;
         stream->offset = o->offset;
-        stream->next = NULL;
-        *s->streams_end = stream;
-        s->streams_end = &stream->next;
+        ppi_server_begin_stream(s, stream);
         o->streams++;
         s->shares.sending++;
     }
@@ -138,7 +135,7 @@ int ppi_shares_share(struct pp_server *s, const void *data, uint64_t bytes, uint
     if (status == PP_OK && !(offset = ppi_shared_reserve(&shares->store, bytes)))
         status = ppi_error(PP_ERR_NOMEM, "pp_share: no memory for %llu bytes of shared data", (unsigned long long)bytes);
     if (status == PP_OK) {
-        int unlocked = bytes > COPY_UNLOCKED;
+        int unlocked = bytes > PPI_COPY_UNLOCKED;
         if (unlocked) pthread_mutex_unlock(&s->lock);
         status = ppi_shared_fill(&shares->store, offset, data, bytes);
         if (unlocked) pthread_mutex_lock(&s->lock);

@@ -9,16 +9,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-int ppi_server_workers(const struct pp_server *s)
-{
-    int workers = ppi_agent_workers(&s->agent);
-    for (int i = 1; i < s->rank_count; i++) workers += s->ranks[i].workers;
-    return workers;
-}
-
 static int workers_of(const struct pp_server *s, int rank)
 {
     return rank == 0 ? ppi_agent_workers(&s->agent) : s->ranks[rank].workers;
+}
+
+int ppi_server_workers(const struct pp_server *s)
+{
+    int workers = 0;
+    for (int i = 0; i < s->rank_count; i++) workers += workers_of(s, i);
+    return workers;
 }
 
 /* Whether a rank of that node is left. */

@@ -12,7 +12,6 @@
 
 #define LOOK_EVERY 64     /* submissions */
 #define KICK_BYTES 4096   /* so much for other ranks is sent at once; less waits for company */
-#define COPY_UNLOCKED ((size_t)32 << 10) /* larger arguments are copied without the lock */
 #define ROUSE_BYTES ((size_t)512 << 10)  /* when so much is left to be copied, a sleeping worker is woken */
 
 /* Puts what differs from the server's defaults into the task. */
@@ -107,7 +106,7 @@ int ppi_server_submit(struct pp_server *s, pp_function fn, const void *args, siz
         task->flags |= PPI_TASK_BLOCK;
         task->u.args.offset = offset;
         void *to = s->workspace.segment.base + offset;
-        if (bytes > COPY_UNLOCKED) {
+        if (bytes > PPI_COPY_UNLOCKED) {
             if (!copy_unlocked(s, to, args, bytes, fresh)) {
                 status = ppi_error(PP_ERR_NOMEM, "no memory for arguments of %zu bytes", bytes);
                 goto out;

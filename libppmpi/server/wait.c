@@ -1,6 +1,5 @@
 #include "server/wait.h"
 
-#include "base/clock.h"
 #include "base/status.h"
 #include "server/callbacks.h"
 

@@ -9,4 +9,9 @@ struct ppi_shared_head {
     _Alignas(64) struct ppi_shared_entry entries[PPI_SHARED_MAX];
 };
 
+static inline struct ppi_shared_head *ppi_shared_head_of(const struct ppi_workspace *workspace)
+{
+    return (struct ppi_shared_head *)(void *)workspace->shared.base;
+}
+
 #endif

@@ -1,12 +1,13 @@
 /* Where the data lies: the segment of the node, and its blocks. */
 #include "share/share.h"
 
+#include "base/memory.h"
 #include "base/status.h"
+#include "channel/peer_bell.h"
 #include "share/layout.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -18,17 +19,12 @@
 #define BLOCKS 64                  /* … and of blocks */
 #define PIECE ((uint64_t)1 << 30)  /* of one write: the kernel's limit is 2 GiB */
 
-static struct ppi_shared_head *head_of(const struct ppi_workspace *workspace)
-{
-    return (struct ppi_shared_head *)(void *)workspace->shared.base;
-}
-
 void ppi_shared_init(struct ppi_shared_store *store, struct ppi_workspace *workspace)
 {
     memset(store, 0, sizeof *store);
     store->workspace = workspace;
     store->is_holder = 1;
-    head_of(workspace)->nonce = workspace->bell->nonce;
+    ppi_shared_head_of(workspace)->nonce = workspace->bell->nonce;
     ppi_arena_init(&store->arena, workspace->shared.base, sizeof(struct ppi_shared_head), workspace->shared.bytes, 0);
     store->arena.warm_max = 0; /* what is dropped has lost its memory before it comes back */
 }
@@ -66,10 +62,7 @@ static int is_segment(const struct ppi_workspace *workspace, int file, uint64_t 
 
 int ppi_shared_adopt(struct ppi_shared_store *store, long pid, int fd, uint64_t nonce)
 {
-    char path[64];
-    if (pid <= 0 || fd < 0) return -1;
-    snprintf(path, sizeof path, "/proc/%ld/fd/%d", pid, fd);
-    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    int file = ppi_peer_open(pid, fd, O_RDONLY);
     if (file < 0) return -1;
     if (!is_segment(store->workspace, file, nonce) || !ppi_shared_map(store->workspace, file)) {
         close(file);
@@ -86,21 +79,12 @@ uint64_t ppi_shared_reserve(struct ppi_shared_store *store, uint64_t bytes)
     return ppi_arena_alloc(&store->arena, bytes ? bytes : 1, NULL); /* an empty object, too, has an address */
 }
 
-/* A program that closes descriptors which are not its own may have given the number to a file of its own. */
-static int is_ours(const struct ppi_segment *segment)
-{
-    struct stat s;
-    uint64_t nonce;
-    return segment->fd >= 0 && fstat(segment->fd, &s) == 0 && (uint64_t)s.st_size == segment->bytes &&
-           pread(segment->fd, &nonce, sizeof nonce, 0) == (ssize_t)sizeof nonce &&
-           nonce == ((struct ppi_shared_head *)(void *)segment->base)->nonce;
-}
-
 int ppi_shared_fill(struct ppi_shared_store *store, uint64_t offset, const void *data, uint64_t bytes)
 {
     const struct ppi_segment *segment = &store->workspace->shared;
-    /* Small: no fresh page is worth a system call. */
-    if (bytes < PAGE || !is_ours(segment)) {
+    /* Small: no fresh page is worth a system call. And a program that closes descriptors which are not its own may have given
+     * the number to a file of its own. */
+    if (bytes < PAGE || segment->fd < 0 || !is_segment(store->workspace, segment->fd, ppi_shared_head_of(store->workspace)->nonce)) {
         if (bytes) memcpy(segment->base + offset, data, bytes);
         return PP_OK;
     }
@@ -137,7 +121,7 @@ void ppi_shared_free(struct ppi_shared_store *store, uint64_t offset, uint64_t b
         store->gone = block;
         return;
     }
-    if (whole >= PAGE) madvise(store->workspace->shared.base + offset, whole, MADV_REMOVE);
+    if (whole >= PAGE) ppi_memory_remove(store->workspace->shared.base + offset, whole);
     free_removed(store, offset, bytes);
 }
 
@@ -156,7 +140,7 @@ void ppi_shared_remove(const struct ppi_shared_store *store, struct ppi_shared_b
     for (struct ppi_shared_block *b = blocks; b && left; b = b->next) {
         uint64_t n = ppi_arena_block_bytes(b->bytes) - b->removed;
         if (n > left) n = left;
-        madvise(store->workspace->shared.base + b->offset + b->removed, n, MADV_REMOVE);
+        ppi_memory_remove(store->workspace->shared.base + b->offset + b->removed, n);
         b->removed += n;
         left -= n;
     }

@@ -17,7 +17,7 @@ static struct ppi_shared_note *note_of(const struct ppi_workspace *workspace, ui
 
 static struct ppi_shared_entry *entry_of(const struct ppi_workspace *workspace, uint64_t id)
 {
-    return ((struct ppi_shared_head *)(void *)workspace->shared.base)->entries + ppi_shared_index(id);
+    return ppi_shared_head_of(workspace)->entries + ppi_shared_index(id);
 }
 
 static enum ppi_shared_state state_in(uint32_t word)

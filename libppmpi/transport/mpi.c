@@ -2,11 +2,9 @@
  * peer, not even a dead one. Messages go with one tag, stream chunks with another. */
 #include "transport/mpi_state.h"
 
-#include "base/log.h"
 #include "base/status.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #define TAG_MESSAGE 1
 #define TAG_CHUNK 2

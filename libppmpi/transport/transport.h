@@ -49,11 +49,11 @@ struct ppi_transport {
     void (*finalizing)(void); /* of ppi_transport_comm: called when the program finalises MPI while this is open; or NULL */
 };
 
-/* mpi.c. Initialises MPI. promised: ranks that the launcher's environment promises, 0 = unknown; a different number of
+/* mpi_open.c. Initialises MPI. promised: ranks that the launcher's environment promises, 0 = unknown; a different number of
  * ranks is an error (a launcher of one MPI with a program of another). shared: the program's tasks may call MPI too. */
 int ppi_transport_mpi(struct ppi_transport **out, int *argc, char ***argv, int promised, const char *launcher, int shared);
 
-/* mpi.c, over a communicator of a program that runs MPI itself. comm points to an MPI_Comm. Collective: all ranks get the same
+/* mpi_open.c, over a communicator of a program that runs MPI itself. comm points to an MPI_Comm. Collective: all ranks get the same
  * status: PP_OK when each has passed PP_OK, otherwise that of a rank that has not, and all get its error text. choice: rank 0's
  * value is given to all. */
 int ppi_transport_comm(struct ppi_transport **out, const void *comm, int status, int *choice);
