@@ -231,6 +231,7 @@ static uint64_t check_time(struct ppi_agent *agent, uint64_t now_ns, int enforce
 int ppi_agent_poll(struct ppi_agent *agent, uint64_t now_ns)
 {
     int finished = 0;
+    agent->polled_ns = now_ns;
     if (agent->load)
         for (int i = 0; i < agent->slot_count; i++)
             if (agent->slots[i].segment && ppi_channel_load(&agent->slots[i].channel))

@@ -61,6 +61,7 @@ struct ppi_slot {
     uint64_t killed_id;         /* the job for which we killed the worker, */
     uint16_t killed_attempt;    /* … its attempt, */
     int killed_status;          /* … and why; PP_OK = not killed by us */
+    uint64_t progress_ns;       /* when it was seen to get on with its jobs, or got the first */
     uint64_t locked_out_ns;     /* since when its output lock cannot be had, 0 = it can */
     int distrusted;             /* wrote nonsense into its channel: nothing more is read from it */
     int failures;               /* starts in a row that came to nothing */
@@ -92,6 +93,7 @@ struct ppi_agent {
     int unbound; /* a worker could not be bound, and it was said */
     uint32_t deaths_seen;
 
+    uint64_t polled_ns; /* the last poll */
     uint64_t load;   /* jobs in all channels */
     uint32_t depth;  /* jobs that a channel should hold */
     double mean_ns;  /* of the jobs' duration, exponentially weighted */
@@ -168,8 +170,9 @@ int ppi_agent_flush(struct ppi_agent *agent, _Atomic uint32_t **wake);
 _Atomic uint32_t *ppi_agent_rouse(struct ppi_agent *agent);
 
 /* Whether a flush should not wait. A job for a worker that has others already can: the outcome of those will make
- * somebody look again. */
-int ppi_agent_flush_due(const struct ppi_agent *agent);
+ * somebody look again. So can the shortest jobs, whoever gets them, while more are coming at once; the caller sees to it
+ * that somebody looks should they not come. */
+int ppi_agent_flush_due(const struct ppi_agent *agent, int more_to_come);
 
 /* Collects what has finished, died, printed or run out of time, and calls the events. Returns how many jobs finished. */
 int ppi_agent_poll(struct ppi_agent *agent, uint64_t now_ns);

@@ -135,6 +135,7 @@ int ppi_collect_outcomes(struct ppi_agent *agent, int index)
         slot->failures = 0;
     }
     if (got < 0) ppi_collect_distrust(agent, index);
+    if (finished) slot->progress_ns = agent->polled_ns;
     if (finished && ppi_channel_load(&slot->channel) == 0) {
         agent->busy--;
         if (agent->config.restart && slot->jobs_done >= (uint64_t)agent->config.restart)

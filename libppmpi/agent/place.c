@@ -1,6 +1,7 @@
 /* Which worker gets which job. An idle worker first, the one that became idle last, since it is still awake; then all in
  * turn, up to a depth that keeps them busy until the agent looks again. What waits behind a long job is taken back when
- * another worker has nothing to do. */
+ * another worker has nothing to do. Only jobs so short that a sleeping worker would come too late for them stay with the
+ * worker that is at it. */
 #include "agent/agent.h"
 
 #include "base/policy.h"
@@ -11,6 +12,7 @@
 #include <string.h>
 
 #define COMPANY 16          /* jobs for busy workers are published so many at a time */
+#define QUICK_NS 2000.0     /* jobs shorter than this are not worth a publication each, when more are coming */
 #define SHORT_NS 5000.0    /* jobs shorter than this are not worth moving, */
 #define STUCK_NS 50000ull  /* … unless they wait behind one that has run for so long */
 
@@ -40,13 +42,25 @@ static void prefer_another_core(struct ppi_agent *agent)
     agent->idle[top] = below;
 }
 
+/* The worker is busy, gets on with it, and is ahead by less than another one needs to wake up. */
+static int is_soon_done(const struct ppi_agent *agent, int index)
+{
+    const struct ppi_slot *slot = &agent->slots[index];
+    uint32_t load = ppi_channel_load(&slot->channel);
+    return agent->mean_ns > 0 && load > 0 && load * agent->mean_ns < PPI_WAKE_NS &&
+           agent->polled_ns < slot->progress_ns + (uint64_t)PPI_WAKE_NS && ppi_place_usable(agent, index);
+}
+
 static int choose(struct ppi_agent *agent)
 {
+    if (is_soon_done(agent, agent->fill)) return agent->fill;
     prefer_another_core(agent);
     while (agent->idle_count) {
         int i = agent->idle[--agent->idle_count];
         agent->slots[i].idle = 0;
-        if (ppi_place_usable(agent, i) && ppi_channel_load(&agent->slots[i].channel) == 0) return i;
+        if (!ppi_place_usable(agent, i) || ppi_channel_load(&agent->slots[i].channel)) continue;
+        agent->fill_left = 0;
+        return agent->fill = i;
     }
     if (agent->fill_left > 0 && ppi_place_usable(agent, agent->fill)) {
         agent->fill_left--;
@@ -71,6 +85,7 @@ struct ppi_job *ppi_place_in(struct ppi_agent *agent, int index)
     if (ppi_channel_load(&slot->channel) == 0) {
         agent->busy++;
         agent->urgent = 1;
+        slot->progress_ns = agent->polled_ns;
     }
     agent->load++;
     agent->unpublished++;
@@ -104,17 +119,18 @@ void ppi_agent_added(struct ppi_agent *agent, const struct ppi_job *job)
     if (job->timeout_ns) agent->timed++;
 }
 
+static struct ppi_job pop_pending(struct ppi_agent *agent)
+{
+    struct ppi_job job = agent->pending.jobs[agent->pending.first];
+    agent->pending.first = (agent->pending.first + 1) % agent->pending.room;
+    agent->pending.count--;
+    return job;
+}
+
 static void fail_all(struct ppi_agent *agent)
 {
     while (agent->pending.count || agent->retries.count) {
-        struct ppi_job job;
-        if (agent->pending.count) {
-            job = agent->pending.jobs[agent->pending.first];
-            agent->pending.first = (agent->pending.first + 1) % agent->pending.room;
-            agent->pending.count--;
-        } else {
-            job = agent->retries.jobs[--agent->retries.count];
-        }
+        struct ppi_job job = agent->pending.count ? pop_pending(agent) : agent->retries.jobs[--agent->retries.count];
         struct ppi_result result = {.status = agent->hopeless,
                                     .signal = agent->why_signal,
                                     .code = agent->why_code,
@@ -133,9 +149,7 @@ void ppi_place_pending(struct ppi_agent *agent)
     while (agent->pending.count) {
         int index = choose(agent);
         if (index < 0) return;
-        *ppi_place_in(agent, index) = agent->pending.jobs[agent->pending.first];
-        agent->pending.first = (agent->pending.first + 1) % agent->pending.room;
-        agent->pending.count--;
+        *ppi_place_in(agent, index) = pop_pending(agent);
     }
 }
 
@@ -241,9 +255,10 @@ _Atomic uint32_t *ppi_agent_rouse(struct ppi_agent *agent)
     return atomic_load(asleep) && atomic_exchange(asleep, 0) ? asleep : NULL;
 }
 
-int ppi_agent_flush_due(const struct ppi_agent *agent)
+int ppi_agent_flush_due(const struct ppi_agent *agent, int more_to_come)
 {
-    return agent->urgent || agent->unpublished >= COMPANY || agent->to_wake_count;
+    int waits = more_to_come && agent->mean_ns > 0 && agent->mean_ns < QUICK_NS;
+    return (agent->urgent && !waits) || agent->unpublished >= COMPANY || agent->to_wake_count;
 }
 
 int ppi_agent_flush(struct ppi_agent *agent, _Atomic uint32_t **wake)

@@ -62,7 +62,7 @@ int pp_fetch(pp_future f, void *result, size_t bytes)
     if (status != PP_OK) return status;
     if (!result && bytes) return ppi_error(PP_ERR_ARG, "pp_fetch: result is NULL, but bytes is %zu", bytes);
     pthread_mutex_lock(&s->lock);
-    s->calls++;
+    ppi_server_called(s);
     status = ppi_wait_one(s, f, UINT64_MAX, "pp_fetch", &t, &index);
     if (status == PP_OK && t->status != PP_OK) status = failure(t);
     if (status == PP_OK && t->bytes != bytes)
@@ -96,7 +96,7 @@ int pp_result(pp_future f, const void **data, size_t *bytes)
     int status = ppi_check_open(&s, "pp_result");
     if (status != PP_OK) return status;
     pthread_mutex_lock(&s->lock);
-    s->calls++;
+    ppi_server_called(s);
     status = ppi_wait_one(s, f, UINT64_MAX, "pp_result", &t, &index);
     if (status == PP_OK && t->status != PP_OK) status = failure(t);
     if (status == PP_OK) {
@@ -129,9 +129,7 @@ static int find(pp_future f, const char *call, int look, pp_server **s, struct p
     *t = ppi_store_find(&(*s)->store, f.id, index);
     if (*t && ppi_task_is_held(*t)) return PP_OK;
     pthread_mutex_unlock(&(*s)->lock);
-    if (f.id == 0) return ppi_error(PP_ERR_HANDLE, "%s: the future is null", call);
-    return ppi_error(PP_ERR_HANDLE, "%s: the future (id 0x%llx) is stale or of another server", call,
-                     (unsigned long long)f.id);
+    return ppi_wait_bad_handle(f, call, NULL);
 }
 
 int pp_release(pp_future f)
@@ -184,7 +182,7 @@ static int wait_for(pp_future f, double seconds, const char *call)
     if (status == PP_OK) status = check_seconds(seconds, call);
     if (status != PP_OK) return status;
     pthread_mutex_lock(&s->lock);
-    s->calls++;
+    ppi_server_called(s);
     status = ppi_wait_one(s, f, ppi_deadline_ns(seconds), call, &t, &index);
     pthread_mutex_unlock(&s->lock);
     return status;

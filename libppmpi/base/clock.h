@@ -8,6 +8,13 @@
 
 uint64_t ppi_now_ns(void);
 
+/* The time of one's last reading, while that is so recent (about a microsecond) that only a counter of the processor tells the
+ * difference. To read the clock waits for all memory that was asked for before, which costs more than a short task. */
+struct ppi_recent {
+    uint64_t ns, ticks;
+};
+uint64_t ppi_recent_ns(struct ppi_recent *recent);
+
 /* now + seconds; UINT64_MAX for negative, infinite or far seconds. */
 uint64_t ppi_deadline_ns(double seconds);
 

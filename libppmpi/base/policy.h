@@ -9,6 +9,13 @@
 #define PPI_DEPTH_LEAST 2
 #define PPI_DEPTH_MOST 256
 
+/* What takes less time than this is done before somebody who sleeps has woken up, or before a message has come to another
+ * rank: it stays with who is at it. */
+#define PPI_WAKE_NS 20000.0
+
+/* What it takes to send a task to another rank and to take its result in: shorter ones are sooner run here. */
+#define PPI_SEND_NS 300.0
+
 /* Exponentially weighted mean of durations; 0 = nothing measured yet. A duration counts as at most the double of the mean and
  * a microsecond: a worker that loses its core for milliseconds must not make short tasks look long, since then too few of
  * them would be handed out. Tasks that do get longer double the mean within some sixteen of them. */
@@ -22,6 +29,7 @@ static inline double ppi_mean_update(double mean_ns, uint64_t duration_ns)
 static inline uint32_t ppi_depth_for(double mean_ns)
 {
     if (mean_ns <= 0) return PPI_DEPTH_LEAST;
+    if (mean_ns * PPI_DEPTH_MOST <= PPI_AHEAD_NS) return PPI_DEPTH_MOST; /* without a division, for the shortest */
     double depth = PPI_AHEAD_NS / mean_ns;
     return depth < PPI_DEPTH_LEAST ? PPI_DEPTH_LEAST : depth > PPI_DEPTH_MOST ? PPI_DEPTH_MOST : (uint32_t)depth;
 }

@@ -51,11 +51,17 @@ int ppi_channel_has_outcome(const struct ppi_channel *channel)
 
 int ppi_channel_take(struct ppi_channel *channel, struct ppi_outcome *outcome, const struct ppi_job **job)
 {
-    uint32_t finished = atomic_load_explicit(&channel->answers->finished, memory_order_acquire);
-    if (finished == channel->taken) return 0;
-    if (finished - channel->taken > channel->published - channel->taken) return -1;
+    uint32_t given = channel->published - channel->taken;
+    if (channel->seen - channel->taken - 1 >= given) { /* all that was seen is taken */
+        uint32_t finished = atomic_load_explicit(&channel->answers->finished, memory_order_acquire);
+        if (finished == channel->taken) return 0;
+        if (finished - channel->taken > given) return -1;
+        channel->seen = finished;
+    }
     uint32_t slot = channel->taken & (PPI_CHANNEL_DEPTH - 1);
-    *outcome = channel->answers->outcomes[slot]; /* copied before it is checked: the worker could still write */
+    const struct ppi_outcome *from = &channel->answers->outcomes[slot];
+    *outcome = *from; /* copied before it is checked: the worker could still write */
+    __builtin_prefetch(from + (slot + 2 < PPI_CHANNEL_DEPTH ? 2 : 0)); /* it lies in the worker's cache */
     *job = &channel->requests->jobs[slot];
     channel->taken++;
     return 1;

@@ -93,6 +93,7 @@ struct ppi_channel {
     uint32_t reserved;  /* jobs written, not yet published */
     uint32_t published; /* the limit */
     uint32_t taken;     /* outcomes read */
+    uint32_t seen;      /* outcomes that were there at the last look: the worker writes that word all the time */
     uint32_t returned;
 };
 

@@ -5,6 +5,9 @@
  * hoards while others idle (guided self-scheduling: Polychronopoulos & Kuck, IEEE Trans. Comput. C-36, 1987). Every call
  * takes the same time however many tasks wait.
  *
+ * Agent 0 is in the process that hands out. Tasks that it has done before a message would have come to another agent, or that
+ * take less time than to send them, stay with it.
+ *
  * A task that has failed on an agent (its record says on which worker) goes to another one when that agent has no other
  * worker, and to an idle one where there is one; which worker it then avoids is for the agent. Meanwhile those behind it
  * pass. */
@@ -45,6 +48,7 @@ struct ppi_scheduler {
         int first, last;
     } hungry[2]; /* those with an idle worker are served first */
     int waiting_for_others; /* what is ready waits for other agents than those that have room */
+    int own_gets_on; /* agent 0 is not held up by a long task; told from outside */
     int current; /* the agent that is being given to, and how many more it gets */
     uint64_t grant;
 };

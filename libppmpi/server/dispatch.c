@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/policy.h"
 #include "base/status.h"
 
 #include <stdlib.h>
@@ -31,16 +32,18 @@ static void give_here(struct pp_server *s, uint32_t index, struct ppi_task *t)
         ppi_server_outcome(s, 0, ppi_task_id_of(t, index), t->attempts, &r);
         return;
     }
-    job->id = ppi_task_id_of(t, index);
-    job->number = t->number;
-    job->timeout_ns = timeout_of(s, t);
-    job->bytes = t->bytes;
-    job->function = (uint16_t)t->function;
-    job->attempt = t->attempts;
-    job->flags = t->flags & PPI_TASK_BLOCK ? PPI_JOB_BLOCK : 0;
-    job->avoid = (uint64_t)avoid & PPI_WIRE_FAILED_ELSEWHERE;
-    job->tag = t->u.args.tag;
-    memcpy(&job->args, &t->u.args, sizeof job->args);
+    /* As a whole: to change bits of what the worker has read last would wait for its cache. */
+    struct ppi_job all = {.id = ppi_task_id_of(t, index),
+                          .number = t->number,
+                          .timeout_ns = timeout_of(s, t),
+                          .bytes = t->bytes,
+                          .attempt = t->attempts,
+                          .function = t->function & (PPI_FUNCTIONS_MAX - 1),
+                          .flags = t->flags & PPI_TASK_BLOCK ? PPI_JOB_BLOCK : 0,
+                          .avoid = (uint64_t)avoid & PPI_WIRE_FAILED_ELSEWHERE,
+                          .tag = t->u.args.tag};
+    memcpy(&all.args, &t->u.args, sizeof all.args);
+    *job = all;
     ppi_agent_added(&s->agent, job);
 }
 
@@ -115,7 +118,9 @@ void ppi_server_dispatch(struct pp_server *s)
 {
     uint32_t index;
     int rank;
-    while (ppi_scheduler_next(&s->scheduler, &index, &rank)) {
+    struct ppi_scheduler *scheduler = &s->scheduler;
+    scheduler->own_gets_on = scheduler->agents[0].given == 0 || s->now_ns < s->own_progress_ns + (uint64_t)PPI_WAKE_NS;
+    while (ppi_scheduler_next(scheduler, &index, &rank)) {
         struct ppi_task *t = ppi_store_at(&s->store, index);
         ppi_task_apply(t, PPI_EVENT_ASSIGN);
         t->agent = (uint16_t)rank;
@@ -125,6 +130,7 @@ void ppi_server_dispatch(struct pp_server *s)
         if (ppi_log_enabled(PP_LOG_DEBUG))
             ppi_log(PP_LOG_DEBUG, "task %llu, try %d: to rank %d, which has %llu", (unsigned long long)t->number, t->attempts,
                     rank, (unsigned long long)s->scheduler.agents[rank].given);
+        if (rank == 0 && scheduler->agents[0].given == 1) s->own_progress_ns = s->now_ns;
         if (rank == 0)
             give_here(s, index, t);
         else

@@ -206,8 +206,8 @@ static void store(struct pp_server *s, struct ppi_task *t, struct ppi_result *r)
         r->status = PP_ERR_CANCELLED; /* it ended otherwise, but too late */
         r->bytes = 0;
     }
-    t->status = (signed char)r->status; /* all codes fit */
     t->worker = (uint32_t)r->worker & PPI_TASK_NO_WORKER;
+    t->status = (signed char)r->status; /* all codes fit; last, since it is a part of the same word */
     t->pid = (uint32_t)r->pid;
     t->u.result.started_ns = r->started_ns > s->opened_ns ? r->started_ns - s->opened_ns : 0;
     t->u.result.finished_ns = r->finished_ns > s->opened_ns ? r->finished_ns - s->opened_ns : 0;
@@ -274,6 +274,7 @@ void ppi_server_outcome(struct pp_server *s, int rank, uint64_t id, uint16_t att
     ppi_scheduler_finished(&s->scheduler, rank, took);
     s->assigned--;
     s->ranks[rank].last_result_ns = s->now_ns;
+    if (rank == 0) s->own_progress_ns = s->now_ns;
     if (give_to_others(s, rank, index, t, r)) return;
     if (r->worker >= 0) s->ranks[rank].jobs++; /* otherwise it never began */
     s->ranks[rank].job_time_ns += took;

@@ -229,7 +229,7 @@ static int may_spin(const struct pp_server *s)
 /* Something is to be done besides what workers do. */
 static int has_errands(const struct pp_server *s)
 {
-    return s->outbox_count || s->shares.sending || s->shares.store.gone;
+    return s->outbox_count || s->agent.unpublished || s->shares.sending || s->shares.store.gone;
 }
 
 /* Something is to be done, whether the program calls or not. */
@@ -269,7 +269,7 @@ int ppi_server_wait(struct pp_server *s, ppi_condition met, void *arg, uint64_t 
     int status = PP_TIMEOUT, drove = 0, may = may_drive(s);
     uint64_t spin_until = 0, nap = 0;
     s->waiting++;
-    s->calls++;
+    ppi_server_called(s);
     for (;;) {
         if (met(arg)) {
             status = PP_OK;

@@ -11,6 +11,7 @@
 #define PPI_SERVER_SERVER_H
 
 #include "agent/agent.h"
+#include "base/clock.h"
 #include "function/function.h"
 #include "scheduler/scheduler.h"
 #include "server/groups.h"
@@ -83,6 +84,7 @@ struct pp_server {
 
     pp_options options;
     uint64_t opened_ns, now_ns; /* now: of the step that is being made */
+    uint64_t own_progress_ns;   /* when rank 0's workers were seen to get on with their tasks, or got the first */
     struct ppi_topology topology;
     struct ppi_workspace workspace;
     struct ppi_agent agent; /* rank 0's */
@@ -131,8 +133,16 @@ struct pp_server {
     pthread_t background;
     int background_runs;
     _Atomic int background_deep; /* it sleeps until it is rung, or for long; otherwise it looks again soon by itself */
+    struct ppi_recent recent; /* time for submissions */
+    uint64_t submitted_ns;    /* when the last one began */
     _Atomic uint64_t calls; /* of the program into the library: tells the background thread who is at work */
 };
+
+/* With the lock held, so that nobody else counts. */
+static inline void ppi_server_called(struct pp_server *s)
+{
+    atomic_store_explicit(&s->calls, atomic_load_explicit(&s->calls, memory_order_relaxed) + 1, memory_order_relaxed);
+}
 
 /* The open server of this process, NULL when there is none. */
 extern struct pp_server *ppi_server;

@@ -129,7 +129,7 @@ int ppi_shares_share(struct pp_server *s, const void *data, uint64_t bytes, uint
     uint32_t index = NONE;
     uint64_t offset = 0;
     pthread_mutex_lock(&s->lock);
-    s->calls++;
+    ppi_server_called(s);
     int status = new_object(shares, &index);
     if (status == PP_OK) status = make_streams(s, bytes, &streams);
     if (status == PP_OK && !(offset = ppi_shared_reserve(&shares->store, bytes)))
@@ -208,7 +208,7 @@ int ppi_shares_unshare(struct pp_server *s, uint64_t id)
     uint32_t index = ppi_shared_index(id);
     int status = PP_OK;
     pthread_mutex_lock(&s->lock);
-    s->calls++;
+    ppi_server_called(s);
     struct ppi_shared_object *o = index < shares->count ? &shares->objects[index] : NULL;
     if (id == 0)
         status = ppi_error(PP_ERR_HANDLE, "pp_unshare: the shared data is null");

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define LOOK_EVERY 64     /* submissions */
+#define BURST_NS 2000     /* a submission that comes so soon after another will be followed by more */
 #define KICK_BYTES 4096   /* so much for other ranks is sent at once; less waits for company */
 #define ROUSE_BYTES ((size_t)512 << 10)  /* when so much is left to be copied, a sleeping worker is woken */
 
@@ -74,13 +75,14 @@ int ppi_server_submit(struct pp_server *s, pp_function fn, const void *args, siz
 {
     int status = check_options(options), is_new;
     if (status != PP_OK) return status;
-    uint64_t now = ppi_now_ns() - s->opened_ns, offset = 0;
+    uint64_t offset = 0;
     uint32_t function, index = PPI_TASK_NONE;
     _Atomic uint32_t *wake[PPI_WORKERS_MAX];
     int wakes = 0, kick = 0, group = 0, fresh = 0;
 
     pthread_mutex_lock(&s->lock);
-    s->calls++;
+    ppi_server_called(s);
+    uint64_t now = ppi_recent_ns(&s->recent) - s->opened_ns;
     if (s->options.queue_limit && !below_limit(s)) ppi_server_wait(s, below_limit, s, UINT64_MAX);
     if (*s->nobody_left) {
         status = ppi_error(PP_ERR_LOST, "%s", s->nobody_left);
@@ -137,11 +139,13 @@ int ppi_server_submit(struct pp_server *s, pp_function fn, const void *args, siz
     out->id = ppi_task_id_of(task, index);
     if (s->calls % LOOK_EVERY == 0) ppi_server_look(s, PPI_STEP_MPI); /* a program that only submits keeps its farm going */
     ppi_server_dispatch(s);
-    if (ppi_agent_flush_due(&s->agent)) wakes = ppi_agent_flush(&s->agent, wake);
+    int in_burst = now < s->submitted_ns + BURST_NS;
+    s->submitted_ns = now;
+    if (ppi_agent_flush_due(&s->agent, in_burst)) wakes = ppi_agent_flush(&s->agent, wake);
     kick = s->outbox_urgent || s->outbox_bytes >= KICK_BYTES;
     /* Where the program's own threads run the tasks, the one that waits for them may sleep. */
     if (s->callers_only && s->driving && ppi_agent_next_job(&s->agent)) kick = 1;
-    if (s->unfinished == 1 || (s->outbox_count && !kick)) ppi_background_heed(s);
+    if (s->unfinished == 1 || s->agent.unpublished || (s->outbox_count && !kick)) ppi_background_heed(s);
 out:
     if (status != PP_OK) {
         if (offset) ppi_arena_free(&s->workspace.arena, offset, bytes);

@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-static int bad_handle(pp_future f, const char *call, const size_t *index)
+int ppi_wait_bad_handle(pp_future f, const char *call, const size_t *index)
 {
     if (index)
         return ppi_error(PP_ERR_HANDLE, "%s: future %zu of the array (id 0x%llx) is stale or of another server", call, *index,
@@ -44,13 +44,13 @@ static int one_finished(void *arg)
 int ppi_wait_one(struct pp_server *s, pp_future f, uint64_t deadline_ns, const char *call, struct ppi_task **task, uint32_t *index)
 {
     struct ppi_task *t = ppi_store_find(&s->store, f.id, index);
-    if (!t || !ppi_task_is_held(t)) return bad_handle(f, call, NULL);
+    if (!t || !ppi_task_is_held(t)) return ppi_wait_bad_handle(f, call, NULL);
     if (!ppi_task_is_ready(t)) {
         struct one one = {s, f.id};
         int status = ppi_server_wait(s, one_finished, &one, deadline_ns);
         if (status != PP_OK) return status;
         t = ppi_store_find(&s->store, f.id, index);
-        if (!t || !ppi_task_is_held(t)) return bad_handle(f, call, NULL);
+        if (!t || !ppi_task_is_held(t)) return ppi_wait_bad_handle(f, call, NULL);
     }
     *task = t;
     return PP_OK;
@@ -62,7 +62,7 @@ static int check_all(struct pp_server *s, const pp_future *f, size_t n, const ch
         uint32_t index;
         if (f[i].id == 0) continue;
         const struct ppi_task *t = ppi_store_find(&s->store, f[i].id, &index);
-        if (!t || !ppi_task_is_held(t)) return bad_handle(f[i], call, &i);
+        if (!t || !ppi_task_is_held(t)) return ppi_wait_bad_handle(f[i], call, &i);
     }
     return PP_OK;
 }

@@ -19,6 +19,9 @@ int ppi_wait_next(struct pp_server *s, const char *name, uint64_t deadline_ns, p
 int ppi_task_is_ready(const struct ppi_task *task);
 int ppi_task_is_held(const struct ppi_task *task);
 
+/* PP_ERR_HANDLE: the future is null, or (the one at *index of an array, when index is given) stale or foreign. */
+int ppi_wait_bad_handle(pp_future f, const char *call, const size_t *index);
+
 /* only_failed: waits for one that failed; PP_END when all ended well. */
 int ppi_wait_some(struct pp_server *s, const pp_future *f, size_t n, uint64_t deadline_ns, int only_failed, size_t *index,
                   const char *call);

@@ -7,11 +7,6 @@
 #include <string.h>
 #include <sys/mman.h>
 
-/* Slabs are whole huge pages; but a small program's first one is not asked to be one: clearing it would take longer than its
- * tasks. */
-#define SLAB_BYTES ((size_t)2 << 20)
-#define SLAB ((uint32_t)(SLAB_BYTES / sizeof(struct ppi_task)))
-
 void ppi_store_init(struct ppi_task_store *store)
 {
     /* Futures of an earlier server of this process must not be mistaken for ours. */
@@ -38,11 +33,6 @@ void ppi_store_fini(struct ppi_task_store *store)
     memset(store, 0, sizeof *store);
 }
 
-struct ppi_task *ppi_store_at(const struct ppi_task_store *store, uint32_t index)
-{
-    return &store->slabs[index / SLAB][index % SLAB];
-}
-
 static int add_slab(struct ppi_task_store *store)
 {
     if (store->slab_count == store->slab_room) {
@@ -52,9 +42,10 @@ static int add_slab(struct ppi_task_store *store)
         store->slabs = grown;
         store->slab_room = room;
     }
-    struct ppi_task *slab = aligned_alloc(SLAB_BYTES, SLAB_BYTES);
+    struct ppi_task *slab = aligned_alloc(PPI_TASK_SLAB_BYTES, PPI_TASK_SLAB_BYTES);
     if (!slab) return 0;
-    if (store->slab_count > 0) madvise(slab, SLAB_BYTES, MADV_HUGEPAGE);
+    /* But a small program's first one is not asked to be a huge page: clearing it would take longer than its tasks. */
+    if (store->slab_count > 0) madvise(slab, PPI_TASK_SLAB_BYTES, MADV_HUGEPAGE);
     store->slabs[store->slab_count++] = slab;
     return 1;
 }
@@ -68,7 +59,7 @@ uint32_t ppi_store_new(struct ppi_task_store *store)
         store->free = task->next;
     } else {
         if (store->used == PPI_TASK_NONE) return PPI_TASK_NONE;
-        if (store->used == store->slab_count * SLAB && !add_slab(store)) return PPI_TASK_NONE;
+        if (store->used == store->slab_count * PPI_TASK_SLAB && !add_slab(store)) return PPI_TASK_NONE;
         index = store->used++;
         task = ppi_store_at(store, index);
         task->generation = store->generation;

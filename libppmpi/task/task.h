@@ -84,6 +84,10 @@ struct ppi_task {
     } u;
 };
 
+/* Records are taken from slabs, which are whole huge pages. */
+#define PPI_TASK_SLAB_BYTES ((size_t)2 << 20)
+#define PPI_TASK_SLAB ((uint32_t)(PPI_TASK_SLAB_BYTES / sizeof(struct ppi_task)))
+
 struct ppi_task_store {
     struct ppi_task **slabs;
     uint32_t slab_count, slab_room, used; /* used: records ever taken from the slabs */
@@ -103,7 +107,10 @@ uint32_t ppi_store_new(struct ppi_task_store *store);
 void ppi_store_recycle(struct ppi_task_store *store, uint32_t index);
 void ppi_store_unlinked(struct ppi_task_store *store, uint32_t index);
 
-struct ppi_task *ppi_store_at(const struct ppi_task_store *store, uint32_t index);
+static inline struct ppi_task *ppi_store_at(const struct ppi_task_store *store, uint32_t index)
+{
+    return &store->slabs[index / PPI_TASK_SLAB][index % PPI_TASK_SLAB];
+}
 
 /* The record of a future; NULL when stale, foreign or null. */
 struct ppi_task *ppi_store_find(const struct ppi_task_store *store, uint64_t id, uint32_t *index);

@@ -74,7 +74,8 @@ static int rank_next(struct ppi_pool *pool, struct ppi_pool_report *out)
     return 1;
 }
 
-/* So that what a task prints comes before its outcome. Not all files: one may be locked by a thread that waits for input. */
+/* So that what a task prints comes before its outcome. Of C's files only these: another may be locked by a thread that waits
+ * for input. */
 static void flush_standard_streams(void)
 {
     if (__fpending(stdout)) fflush(stdout);
@@ -94,6 +95,7 @@ static int rank_work(struct ppi_pool *pool)
     }
     if (!r->initialized) ppi_worker_initialize(&r->worker);
     r->initialized = 1;
+    r->worker.ended_ns = 0; /* the rank has done other things since */
     int ran = ppi_worker_step(&r->worker, flush_standard_streams);
     if (ran < 0) {
         ppi_log(PP_LOG_ERROR, "a task wrote over the library's memory: the rank ends");

@@ -24,7 +24,7 @@ static void begin_at(uint32_t from)
     memset(&requests, 0, sizeof requests);
     memset(&answers, 0, sizeof answers);
     ppi_channel_init(&channel, &requests, &answers);
-    channel.reserved = channel.published = channel.taken = channel.returned = from;
+    channel.reserved = channel.published = channel.taken = channel.seen = channel.returned = from;
     atomic_store(&requests.returned, from);
     atomic_store(&answers.claim, (uint64_t)from << 32 | from);
     atomic_store(&answers.finished, from);
@@ -170,7 +170,7 @@ START_TEST(random_claims_take_back_nothing_that_was_not_given)
     for (int round = 0; round < 200000; round++) {
         uint32_t from = starts[_i];
         if (round % 1000 == 0) begin_at(from); /* clears the rings */
-        channel.reserved = channel.published = channel.taken = from;
+        channel.reserved = channel.published = channel.taken = channel.seen = from;
         atomic_store(&answers.claim, (uint64_t)from << 32 | from);
         uint32_t jobs = (uint32_t)random_below(&r, 40), done = (uint32_t)random_below(&r, jobs + 1);
         for (uint64_t id = 1; id <= jobs; id++) add(id);

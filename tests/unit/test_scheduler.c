@@ -433,6 +433,69 @@ START_TEST(failed_task_that_is_cancelled_in_the_middle_of_the_queue_is_passed_ov
 }
 END_TEST
 
+/* Agent 0 has run one task that took so long, and gets on. */
+static void own_runs(uint64_t duration_ns)
+{
+    int agent;
+    uint32_t task;
+    begin(2);
+    ppi_scheduler_set_workers(&s, 0, 1);
+    push(0, 0);
+    ck_assert(ppi_scheduler_next(&s, &task, &agent) && agent == 0);
+    ppi_scheduler_finished(&s, 0, duration_ns);
+    ppi_scheduler_set_workers(&s, 1, 1);
+    s.own_gets_on = 1;
+}
+
+static int next_agent(void)
+{
+    int agent;
+    uint32_t task;
+    return ppi_scheduler_next(&s, &task, &agent) ? agent : -1;
+}
+
+START_TEST(tasks_that_are_done_sooner_than_sent_stay_with_the_own_agent)
+{
+    own_runs((uint64_t)PPI_SEND_NS / 3);
+    for (int i = 0; i < 2 * PPI_DEPTH_MOST; i++) push(0, 0);
+    for (int i = 0; i < PPI_DEPTH_MOST; i++) ck_assert_int_eq(next_agent(), 0);
+    ck_assert_int_eq(next_agent(), -1); /* it has enough; to send the rest would take longer */
+    ppi_scheduler_finished(&s, 0, 100);
+    ck_assert_int_eq(next_agent(), 0);
+    s.own_gets_on = 0; /* a long one holds them up */
+    ck_assert_int_eq(next_agent(), 1);
+    end();
+}
+END_TEST
+
+START_TEST(own_agent_has_what_it_does_before_a_message_could_arrive_and_others_the_rest)
+{
+    const uint64_t duration = (uint64_t)PPI_WAKE_NS / 4;
+    own_runs(duration);
+    for (int i = 0; i < 100; i++) push(0, 0);
+    for (int i = 0; i < 4; i++) ck_assert_int_eq(next_agent(), 0);
+    int to[2] = {0, 0};
+    for (int i = 0; i < 10; i++) to[next_agent()]++;
+    ck_assert_int_gt(to[1], 0);
+    end();
+}
+END_TEST
+
+START_TEST(long_tasks_and_unknown_ones_are_shared_out)
+{
+    own_runs(1000000);
+    for (int i = 0; i < 2; i++) push(0, 0);
+    ck_assert_int_eq(next_agent(), 0);
+    ck_assert_int_eq(next_agent(), 1);
+    end();
+    begin(2);
+    for (int i = 0; i < 2; i++) ppi_scheduler_set_workers(&s, i, 1), push(0, 0);
+    s.own_gets_on = 1;
+    ck_assert_int_ne(next_agent(), next_agent());
+    end();
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("scheduler");
@@ -464,6 +527,9 @@ int main(void)
     tcase_add_test(c, agent_that_has_to_leave_a_failed_task_gets_what_another_gives_back);
     tcase_add_test(c, failed_task_goes_to_the_idle_one_of_the_others);
     tcase_add_test(c, agent_without_workers_gets_nothing_and_its_tasks_still_count);
+    tcase_add_test(c, tasks_that_are_done_sooner_than_sent_stay_with_the_own_agent);
+    tcase_add_test(c, own_agent_has_what_it_does_before_a_message_could_arrive_and_others_the_rest);
+    tcase_add_test(c, long_tasks_and_unknown_ones_are_shared_out);
     tcase_add_test(c, failed_task_that_is_cancelled_in_the_middle_of_the_queue_is_passed_over);
     suite_add_tcase(suite, c);
     SRunner *runner = srunner_create(suite);
