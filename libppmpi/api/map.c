@@ -1,7 +1,6 @@
 /* pp_map: a task for each item, a window of them at a time. */
 #include "api/check.h"
 
-#include "base/clock.h"
 #include "base/status.h"
 #include "server/wait.h"
 

@@ -149,16 +149,24 @@ static void occupy_standard_streams(void)
     if (fd >= 0) close(fd);
 }
 
+int ppi_open_make_workers(enum ppi_pool_kind kind, struct ppi_topology *topology, struct ppi_workspace *workspace,
+                          struct ppi_pool **pool)
+{
+    int status = ppi_topology_load(topology);
+    if (status == PP_OK) status = ppi_workspace_create(workspace, 0);
+    if (status != PP_OK) return status;
+    if ((status = ppi_pool_open(pool, kind, workspace)) != PP_OK) ppi_workspace_destroy(workspace);
+    return status;
+}
+
 static int open_in_order(struct ppi_server_setup *setup, const struct ppi_launch *launch, int *argc, char ***argv)
 {
     occupy_standard_streams();
-    int status = ppi_topology_load(&setup->topology);
-    if (status != PP_OK) return status;
-    if ((status = ppi_workspace_create(&setup->workspace, 0)) != PP_OK) return status;
     /* Before MPI_Init: workers must know nothing of MPI. */
     int in_rank = setup->options.isolation == PP_ISOLATE_NONE;
-    status = ppi_pool_open(&setup->pool, in_rank ? PPI_POOL_RANK : PPI_POOL_PROCESSES, &setup->workspace);
-    if (status != PP_OK) goto no_pool;
+    int status = ppi_open_make_workers(in_rank ? PPI_POOL_RANK : PPI_POOL_PROCESSES, &setup->topology, &setup->workspace,
+                                       &setup->pool);
+    if (status != PP_OK) return status;
     setup->signal_was_free = ppi_report_signal_is_free(); /* MPICH installs a handler of its own */
     if (launch->launched || setup->options.mpi == PP_MPI_ALWAYS) {
         status = ppi_transport_mpi(&setup->transport, argc, argv, launch->launched ? launch->size : 0, launch->launcher,
@@ -174,7 +182,6 @@ static int open_in_order(struct ppi_server_setup *setup, const struct ppi_launch
 
 no_mpi:
     ppi_pool_close(setup->pool);
-no_pool:
     ppi_workspace_destroy(&setup->workspace);
     return status;
 }

@@ -10,6 +10,10 @@ int ppi_open_check_place(const char *call);
 /* The program's options with the environment's on top, checked for what fits together. */
 int ppi_open_read_options(const pp_options *options, pp_options *out);
 
+/* What workers need, and what makes them: before MPI where they are processes. Nothing is left of it on failure. */
+int ppi_open_make_workers(enum ppi_pool_kind kind, struct ppi_topology *topology, struct ppi_workspace *workspace,
+                          struct ppi_pool **pool);
+
 /* ppi_server is open, and this process may use it; it is closed when the program leaves without that. */
 void ppi_open_done(void);
 

@@ -26,13 +26,8 @@ static int prepare(void)
     int status = ppi_open_check_place("pp_prepare");
     if (status != PP_OK) return status;
     if (ppi_mpi_was_initialized()) return ppi_error(PP_ERR_STATE, "pp_prepare: MPI is initialised already: call it before MPI_Init");
-    if ((status = ppi_topology_load(&prepared.topology)) != PP_OK) return status;
-    if ((status = ppi_workspace_create(&prepared.workspace, 0)) != PP_OK) return status;
-    status = ppi_pool_open(&prepared.pool, PPI_POOL_PROCESSES, &prepared.workspace);
-    if (status != PP_OK) {
-        ppi_workspace_destroy(&prepared.workspace);
-        return status;
-    }
+    status = ppi_open_make_workers(PPI_POOL_PROCESSES, &prepared.topology, &prepared.workspace, &prepared.pool);
+    if (status != PP_OK) return status;
     prepared.pool->kept = prepared.workspace.kept = 1;
     prepared.signal_was_free = ppi_report_signal_is_free();
     return PP_OK;
@@ -77,12 +72,7 @@ static int make_workers(struct ppi_server_setup *setup, int in_rank)
         ppi_workspace_renew(&prepared.workspace, &setup->workspace);
         return ppi_pool_map_shared(prepared.pool, setup->workspace.shared.fd); /* a farm before may have had it map another */
     }
-    int status = ppi_topology_load(&setup->topology);
-    if (status != PP_OK) return status;
-    if ((status = ppi_workspace_create(&setup->workspace, 0)) != PP_OK) return status;
-    status = ppi_pool_open(&setup->pool, PPI_POOL_RANK, &setup->workspace);
-    if (status != PP_OK) ppi_workspace_destroy(&setup->workspace);
-    return status;
+    return ppi_open_make_workers(PPI_POOL_RANK, &setup->topology, &setup->workspace, &setup->pool);
 }
 
 static void serve(struct ppi_server_setup *setup)

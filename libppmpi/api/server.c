@@ -8,7 +8,6 @@
 #include "base/status.h"
 #include "server/callbacks.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -39,7 +38,7 @@ int ppi_check_server(const pp_server *server, const char *call)
     if (status != PP_OK) return status;
     if (!server)
         return ppi_error(PP_ERR_ARG, "%s: server is NULL%s%s", call,
-                         *ppi_open_why_not() ? "; pp_server_open failed: " : "", ppi_open_why_not());
+                         *ppi_open_why_not() ? "; opening it failed: " : "", ppi_open_why_not());
     if (server != ppi_server) return ppi_error(PP_ERR_ARG, "%s: server %p is not open", call, (const void *)server);
     return PP_OK;
 }

@@ -3,11 +3,10 @@
  * with a cgroup namespace, both are "/". */
 #include "base/cgroup.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static FILE *open_file(const char *dir, const char *name)
+FILE *ppi_cgroup_open(const char *dir, const char *name)
 {
     char *path;
     if (asprintf(&path, "%s/%s", dir, name) < 0) return NULL;
@@ -18,7 +17,7 @@ static FILE *open_file(const char *dir, const char *name)
 
 int ppi_cgroup_read(const char *dir, const char *name, char *line, size_t size)
 {
-    FILE *file = open_file(dir, name);
+    FILE *file = ppi_cgroup_open(dir, name);
     if (!file) return 0;
     int ok = fgets(line, (int)size, file) != NULL;
     fclose(file);
@@ -74,7 +73,7 @@ static char *own_group(const struct walk *w, int version)
 {
     char *line = NULL, *found = NULL;
     size_t size = 0;
-    FILE *file = open_file(w->root, "proc/self/cgroup");
+    FILE *file = ppi_cgroup_open(w->root, "proc/self/cgroup");
     if (!file) return NULL;
     while (!found && getline(&line, &size, file) > 0) {
         line[strcspn(line, "\n")] = '\0';
@@ -127,7 +126,7 @@ static void walk_hierarchy(const struct walk *w, int version)
     char *line = NULL, *group = own_group(w, version);
     size_t size = 0;
     for (int unrelated = 0; group && unrelated <= 1 && !matched; unrelated++) {
-        FILE *file = open_file(w->root, "proc/self/mountinfo");
+        FILE *file = ppi_cgroup_open(w->root, "proc/self/mountinfo");
         while (file && getline(&line, &size, file) > 0) {
             char *mounted, *point;
             if (!is_mount_of(line, w->controller, version, &mounted, &point)) continue;

@@ -46,12 +46,10 @@ static uint64_t without_the_last(uint64_t room, uint64_t whole, uint64_t wanted)
 /* The number behind a key that begins a line of a file. */
 static int find_number(const char *dir, const char *name, const char *key, uint64_t *out)
 {
-    char *path, line[256];
+    char line[256];
     unsigned long long number;
     int found = 0;
-    if (asprintf(&path, "%s/%s", dir, name) < 0) return 0;
-    FILE *file = fopen(path, "re");
-    free(path);
+    FILE *file = ppi_cgroup_open(dir, name);
     while (file && !found && fgets(line, sizeof line, file))
         found = strncmp(line, key, strlen(key)) == 0 && sscanf(line + strlen(key), "%llu", &number) == 1;
     if (file) fclose(file);

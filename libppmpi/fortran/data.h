@@ -7,6 +7,13 @@
 
 #define PPF_ARGS_MAX 8
 
+typedef struct { /* type(pp_server) */
+    pp_server *address;
+} ppf_server;
+
+/* How a call that may fail ends: its status goes to ierr, or ends the program with a message where there is none. */
+void pp_fortran_finish(int status, const char *call, int *ierr);
+
 /* The last error of this thread; returns status. */
 int ppf_error(int status, const char *format, ...) PP_PRINTF(2, 3);
 

@@ -3,12 +3,7 @@
 
 #include <stdlib.h>
 
-typedef struct { /* type(pp_server) */
-    pp_server *address;
-} server_handle;
-
-void pp_fortran_finish(int status, const char *call, int *ierr);
-PP_API void pp_fortran_share(server_handle server, const CFI_cdesc_t *value, pp_shared *shared, int *ierr);
+PP_API void pp_fortran_share(ppf_server server, const CFI_cdesc_t *value, pp_shared *shared, int *ierr);
 int pp_fortran_shared_data(pp_shared shared, const void **address, size_t *bytes);
 
 static int share(pp_server *server, const CFI_cdesc_t *value, pp_shared *shared)
@@ -27,7 +22,7 @@ static int share(pp_server *server, const CFI_cdesc_t *value, pp_shared *shared)
     return status;
 }
 
-void pp_fortran_share(server_handle server, const CFI_cdesc_t *value, pp_shared *shared, int *ierr)
+void pp_fortran_share(ppf_server server, const CFI_cdesc_t *value, pp_shared *shared, int *ierr)
 {
     pp_fortran_finish(share(server.address, value, shared), "pp_share", ierr);
 }

@@ -5,10 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct { /* type(pp_server) */
-    pp_server *address;
-} server_handle;
-
 /* In support.f90 */
 void pp_fortran_stop(const char *text, int bytes);
 int pp_fortran_read_options(void *object, int is_template, pp_function *function, pp_submit_options *raw,
@@ -24,12 +20,11 @@ int pp_fortran_read_options(void *object, int is_template, pp_function *function
     }
 
 /* Declared for the compiler alone: they are Fortran's. */
-void pp_fortran_finish(int status, const char *call, int *ierr);
-PP_API pp_future pp_fortran_submit(server_handle server, pp_function task, DATA_PARAMETERS, int *ierr);
-PP_API pp_future pp_fortran_submit_with(server_handle server, void *options, pp_function task, DATA_PARAMETERS,
+PP_API pp_future pp_fortran_submit(ppf_server server, pp_function task, DATA_PARAMETERS, int *ierr);
+PP_API pp_future pp_fortran_submit_with(ppf_server server, void *options, pp_function task, DATA_PARAMETERS,
                                         int *ierr);
-PP_API pp_future pp_fortran_template_submit(server_handle server, void *task_template, DATA_PARAMETERS, int *ierr);
-PP_API void pp_fortran_map(server_handle server, pp_function task, const CFI_cdesc_t *items, const CFI_cdesc_t *results,
+PP_API pp_future pp_fortran_template_submit(ppf_server server, void *task_template, DATA_PARAMETERS, int *ierr);
+PP_API void pp_fortran_map(ppf_server server, pp_function task, const CFI_cdesc_t *items, const CFI_cdesc_t *results,
                            int *ierr);
 PP_API void pp_fortran_fetch(pp_future f, const CFI_cdesc_t *value, int *ierr);
 PP_API void pp_fortran_task_args(pp_task *task, DATA_PARAMETERS, int *ierr);
@@ -110,7 +105,7 @@ static int submit(pp_server *server, pp_function task, const pp_submit_options *
     return status;
 }
 
-pp_future pp_fortran_submit(server_handle server, pp_function task, DATA_PARAMETERS, int *ierr)
+pp_future pp_fortran_submit(ppf_server server, pp_function task, DATA_PARAMETERS, int *ierr)
 {
     const CFI_cdesc_t *const data[] = DATA_ARRAY;
     pp_future f = {0};
@@ -147,7 +142,7 @@ static int submit_with(pp_server *server, pp_function task, void *object, int is
     return status;
 }
 
-pp_future pp_fortran_submit_with(server_handle server, void *options, pp_function task, DATA_PARAMETERS, int *ierr)
+pp_future pp_fortran_submit_with(ppf_server server, void *options, pp_function task, DATA_PARAMETERS, int *ierr)
 {
     const CFI_cdesc_t *const data[] = DATA_ARRAY;
     pp_future f = {0};
@@ -156,7 +151,7 @@ pp_future pp_fortran_submit_with(server_handle server, void *options, pp_functio
     return f;
 }
 
-pp_future pp_fortran_template_submit(server_handle server, void *task_template, DATA_PARAMETERS, int *ierr)
+pp_future pp_fortran_template_submit(ppf_server server, void *task_template, DATA_PARAMETERS, int *ierr)
 {
     const CFI_cdesc_t *const data[] = DATA_ARRAY;
     pp_future f = {0};
@@ -210,7 +205,7 @@ no_memory:
     return ppf_error(PP_ERR_NOMEM, "pp_map: no memory to pack %zu items", n);
 }
 
-void pp_fortran_map(server_handle server, pp_function task, const CFI_cdesc_t *items, const CFI_cdesc_t *results,
+void pp_fortran_map(ppf_server server, pp_function task, const CFI_cdesc_t *items, const CFI_cdesc_t *results,
                     int *ierr)
 {
     pp_fortran_finish(map(server.address, task, items, results), "pp_map", ierr);
