@@ -1,20 +1,16 @@
 /* The baseline of large data: what it costs to carry so many bytes there and back without any library.
  *
- *     copies --bytes N [--rounds R]                      a process copies its data into shared memory; another copies it
- *                                                        from there into other shared memory, where the first reads it
+ *     copies --bytes N [--rounds R]                      a process copies its data into shared memory; another copies
+ *                                                        it from there into other shared memory, where it is read
  *     mpirun -np 2 copies --mpi --bytes N [--rounds R]   MPI_Send to the other rank, MPI_Recv of the same from there
  *
  * Both wait by polling, on a core each, and use the same memory again and again. Prints one line of key=value.
  */
+#include "bench.h"
 #include <mpi.h>
 #include <stdatomic.h>
-#include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #define WARM_UP 3
@@ -24,26 +20,12 @@ struct turns {
     _Alignas(64) _Atomic long done;
 };
 
-static double now_s(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static int by_size(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
 static void *shared(size_t bytes)
 {
     int fd = memfd_create("ppmpi-bench", MFD_CLOEXEC);
-    void *p = fd >= 0 && ftruncate(fd, (off_t)bytes) == 0 ? mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0)
-                                                          : MAP_FAILED;
+    void *p = fd >= 0 && ftruncate(fd, (off_t)bytes) == 0
+                  ? mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0)
+                  : MAP_FAILED;
 
     if (p == MAP_FAILED) {
         perror("copies");
@@ -65,6 +47,10 @@ static void through_shared_memory(char *data, size_t bytes, long rounds, double 
     char *there = shared(bytes), *back = shared(bytes);
     pid_t child = fork();
 
+    if (child < 0) {
+        perror("copies: fork");
+        exit(1);
+    }
     if (child == 0) {
         for (long i = 1; i <= WARM_UP + rounds; i++) {
             while (atomic_load(&turns->asked) < i)
@@ -82,8 +68,7 @@ static void through_shared_memory(char *data, size_t bytes, long rounds, double 
         while (atomic_load(&turns->done) < i)
             ;
         use(back);
-        if (i > WARM_UP)
-            us[i - WARM_UP - 1] = 1e6 * (now_s() - start);
+        if (i > WARM_UP) us[i - WARM_UP - 1] = 1e6 * (now_s() - start);
     }
     if (memcmp(back, data, bytes) != 0) {
         fprintf(stderr, "copies: wrong data\n");
@@ -101,8 +86,7 @@ static void by_mpi(char *data, char *back, int bytes, int rank, long rounds, dou
 
             MPI_Send(data, bytes, MPI_BYTE, 1, 1, MPI_COMM_WORLD);
             MPI_Recv(back, bytes, MPI_BYTE, 1, 2, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
-            if (i >= WARM_UP)
-                us[i - WARM_UP] = 1e6 * (now_s() - start);
+            if (i >= WARM_UP) us[i - WARM_UP] = 1e6 * (now_s() - start);
         } else {
             MPI_Recv(back, bytes, MPI_BYTE, 0, 1, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
             MPI_Send(back, bytes, MPI_BYTE, 0, 2, MPI_COMM_WORLD);
@@ -117,29 +101,21 @@ static void by_mpi(char *data, char *back, int bytes, int rank, long rounds, dou
 int main(int argc, char **argv)
 {
     long bytes = 0, rounds = 20;
-    bool mpi = false, wrong = false;
+    bool mpi = false, wrong;
+    const struct bench_option options[] = {
+        {"--bytes", BENCH_COUNT, &bytes}, {"--rounds", BENCH_COUNT, &rounds}, {"--mpi", BENCH_FLAG, &mpi}};
     int rank = 0, size = 2;
 
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--bytes") == 0 && i + 1 < argc)
-            bytes = strtol(argv[++i], NULL, 10);
-        else if (strcmp(argv[i], "--rounds") == 0 && i + 1 < argc)
-            rounds = strtol(argv[++i], NULL, 10);
-        else if (strcmp(argv[i], "--mpi") == 0)
-            mpi = true;
-        else
-            wrong = true;
-    }
+    wrong = !BENCH_PARSE(argc, argv, options);
     if (mpi) {
         MPI_Init(&argc, &argv);
         MPI_Comm_rank(MPI_COMM_WORLD, &rank);
         MPI_Comm_size(MPI_COMM_WORLD, &size);
     }
-    if (wrong || bytes < 1 || bytes > 0x7fffffff || rounds < 1 || size != 2) {
+    if (wrong || bytes < 1 || bytes > 0x7fffffff || size != 2) {
         if (rank == 0)
             fprintf(stderr, "usage: [mpirun -np 2] copies [--mpi] --bytes N [--rounds R], N up to 2 GiB - 1\n");
-        if (mpi)
-            MPI_Finalize();
+        if (mpi) MPI_Finalize();
         return 2;
     }
     char *data = malloc((size_t)bytes), *back = malloc((size_t)bytes);
@@ -155,12 +131,11 @@ int main(int argc, char **argv)
         by_mpi(data, back, (int)bytes, rank, rounds, us);
     else
         through_shared_memory(data, (size_t)bytes, rounds, us);
-    qsort(us, (size_t)rounds, sizeof *us, by_size);
     if (rank == 0)
-        printf("program=copies measure=%s bytes=%ld rounds=%ld median_us=%.3f gb_per_s=%.3f\n", mpi ? "mpi" : "shared", bytes,
-               rounds, us[rounds / 2], 1e-3 * (double)bytes / us[rounds / 2]);
-    if (mpi)
-        MPI_Finalize();
+        printf("program=copies measure=%s bytes=%ld rounds=%ld median_us=%.3f gb_per_s=%.4f\n",
+               mpi ? "mpi" : "shared", bytes, rounds, median(us, (size_t)rounds),
+               1e-3 * (double)bytes / median(us, (size_t)rounds));
+    if (mpi) MPI_Finalize();
     free(data);
     free(back);
     free(us);

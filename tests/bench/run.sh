@@ -1,173 +1,287 @@
 #!/bin/bash
-# run.sh [--quick] BUILD_DIR
-#
-# Measures the library (farm) beside the manager-worker loop in plain MPI (manager_worker), and for large data beside
-# bare copies and messages (copies), all taken from BUILD_DIR, and prints one table. On a machine that others use too, and in a virtual one, speed changes by the minute: so each round
-# runs every program once, in alternating order, and what counts are the ratios within a round and their median.
-# Seven rounds, about three minutes; --quick is one short round that shows that everything runs.
-#
-# From the environment: ROUNDS, MPIRUN (mpirun), NP (3: a manager and two workers).
+# Measures the library beside loops, copies and messages written by hand, prints one table, and writes JSON. On a
+# machine that others use too, and in a virtual one, speed changes by the minute. So each round runs every program
+# once, what is compared one after the other and in alternating order, and what counts are the ratios within a round
+# and their median.
 set -u
 export LC_ALL=C
+here=$(cd "$(dirname "$0")" && pwd) || exit 1
 
-usage='usage: run.sh [--quick] BUILD_DIR'
-quick=0
-if [ "${1-}" = --quick ]; then
-    quick=1
-    shift
-fi
-if [ $# -ne 1 ] || [ ! -d "$1" ]; then
-    echo "$usage" >&2
-    exit 2
-fi
-
-find_program()
+usage()
 {
-    local found
-    found=$(find "$1" -type f -name "$2" -perm -u+x -print -quit)
-    if [ -z "$found" ]; then
-        echo "run.sh: there is no program $2 in $1" >&2
-        exit 1
-    fi
-    realpath "$found"
+    cat <<'END'
+usage: run.sh [--quick | --smoke] [--rounds N] [--json FILE] PROGRAMS
+
+PROGRAMS is the folder of the benchmark's programs in the build folder: build/release/tests/bench.
+
+  --quick       short runs, less than a minute: a first impression   (or BENCH_QUICK=1)
+  --smoke       very short ones: shows that everything works, its figures mean nothing
+  --rounds N    rounds; 7, with --quick and --smoke 1                (or BENCH_ROUNDS=N)
+  --json FILE   where the results go; PROGRAMS/bench.json
+
+From the environment too: BENCH_SEED (1; of the uneven tasks, counted up by each round), MPIRUN (mpirun).
+On a machine with more cores, `taskset -c 0,1 bash run.sh ...` measures on two.
+END
 }
-farm=$(find_program "$1" farm) || exit 1
-baseline=$(find_program "$1" manager_worker) || exit 1
-copies=$(find_program "$1" copies) || exit 1
+
+wrong_use()
+{
+    echo "run.sh: $1" >&2
+    usage >&2
+    exit 2
+}
+
+mode=full rounds=${BENCH_ROUNDS-} json='' programs=''
+[ "${BENCH_QUICK:-0}" = 0 ] || mode=quick
+while [ $# -gt 0 ]; do
+    case $1 in
+    --quick) mode=quick ;;
+    --smoke) mode=smoke ;;
+    --rounds | --json)
+        [ $# -ge 2 ] || wrong_use "$1 needs a value"
+        if [ "$1" = --rounds ]; then rounds=$2; else json=$2; fi
+        shift
+        ;;
+    --help)
+        usage
+        exit 0
+        ;;
+    -*) wrong_use "there is no option $1" ;;
+    *)
+        [ -z "$programs" ] || wrong_use "one folder of programs, not two"
+        programs=$1
+        ;;
+    esac
+    shift
+done
+[ -n "$programs" ] || wrong_use 'the folder of the programs is missing'
+seed=${BENCH_SEED:-1}
+case $mode in
+full) : "${rounds:=7}" ;;
+*) : "${rounds:=1}" ;;
+esac
+for number in "$rounds" "$seed"; do
+    case $number in
+    '' | *[!0-9]* | 0*) wrong_use "rounds and seed are numbers from 1, not '$number'" ;;
+    esac
+done
+[ -d "$programs" ] || wrong_use "there is no folder $programs"
+programs=$(cd "$programs" && pwd) || exit 1
+: "${json:=$programs/bench.json}"
+for program in calibrate copies echo empty_mpi farm manager_worker queue stopwatch uneven waiting stations; do
+    [ -x "$programs/$program" ] || wrong_use "there is no program $program in $programs; build the target bench"
+done
+[ -w "$(dirname "$json")" ] || wrong_use "$json cannot be written"
+
+# ---- How much -----------------------------------------------------------------------------------------------
+
+mib=$((1 << 20))
+sweep=(--steps 2 --repeats 3)
+case $mode in
+full)
+    tasks=1000000 trips=20000 echoes=20 few=1000000 many=10000000 uneven=10000
+    starts=10 mpi_starts=3 idle=2 overlap=3000
+    ;;
+quick)
+    tasks=300000 trips=5000 echoes=7 few=1000000 many=3000000 uneven=5000 starts=5 mpi_starts=1 idle=1 overlap=1000
+    sweep=(--steps 1 --repeats 1 --run-ms 20 --most 10000)
+    ;;
+smoke)
+    tasks=5000 trips=200 echoes=2 few=5000 many=20000 uneven=500 starts=2 mpi_starts=1 idle=0.2 overlap=200
+    sweep=(--steps 1 --repeats 1 --run-ms 2 --most 200 --from-us 0.25 --to-us 128)
+    ;;
+esac
+
+# ---- Launchers: the manager beside two workers; two ranks of ours, a worker each ------------------------------
 
 mpirun=${MPIRUN:-mpirun}
 if "$mpirun" --version 2>/dev/null | grep -q 'Open MPI\|OpenRTE'; then
-    launch=("$mpirun" -np "${NP:-3}" --oversubscribe --bind-to none)
-    pair=("$mpirun" -np 2)
+    loop=("$mpirun" -np 3 --oversubscribe --bind-to none)
     if [ "$(id -u)" = 0 ]; then
         export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
     fi
 else
-    pair=("$mpirun" -np 2)
-    launch=("$mpirun" -np "${NP:-2}") # MPICH crawls when there are more ranks than cores
+    loop=("$mpirun" -np 2) # MPICH crawls when there are more ranks than cores
 fi
+pair=("$mpirun" -np 2)
 
-if [ "$quick" = 1 ]; then
-    rounds=${ROUNDS:-1} tasks=20000 trips=2000 queued=20000 busy=1000 echoes=3
-else
-    rounds=${ROUNDS:-7} tasks=500000 trips=20000 queued=500000 busy=20000 echoes=20
-fi
+# ---- Measuring ------------------------------------------------------------------------------------------------
 
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
 trap 'exit 1' HUP INT TERM
 : >"$dir/values"
+round=0 rate=0
 
-# fail COMMAND…: the command did not work; shows why.
-fail()
+# run COMMAND…: its output is in $dir/out; a command that fails ends the benchmark.
+run()
 {
-    echo "run.sh: failed: $*" >&2
-    cat "$dir/out" "$dir/errors" >&2
-    exit 1
+    if ! timeout 300 "$@" </dev/null >"$dir/out" 2>"$dir/errors"; then
+        echo "run.sh: failed: $*" >&2
+        cat "$dir/out" "$dir/errors" >&2
+        exit 1
+    fi
 }
 
-# take ROUND SERIES KEY COMMAND…: runs the command and keeps the value of KEY in its output.
-take()
+# keep SERIES KEY…: the value that the last command printed for each KEY becomes this round's value of its SERIES.
+keep()
 {
-    local round=$1 series=$2 key=$3 value
-    shift 3
-    timeout 120 "$@" </dev/null >"$dir/out" 2>"$dir/errors" || fail "$@"
-    value=$(tr ' ' '\n' <"$dir/out" | sed -n "s/^$key=//p" | head -n 1)
-    [ -n "$value" ] || fail "$@"
-    echo "$series $round $value" >>"$dir/values"
+    local value
+    while [ $# -gt 0 ]; do
+        value=$(tr ' ' '\n' <"$dir/out" | sed -n "s/^$2=//p")
+        case $value in
+        '' | *[!0-9.eE+-]*)
+            echo "run.sh: no value of $2 in: $(cat "$dir/out")" >&2
+            exit 1
+            ;;
+        esac
+        echo "$1 $round $value" >>"$dir/values"
+        shift 2
+    done
 }
 
-# take_seconds ROUND SERIES COMMAND…: keeps how long the whole command took.
-take_seconds()
+# keep_curve NAME: the whole sweep that the last command printed.
+keep_curve()
 {
-    local round=$1 series=$2 start=$EPOCHREALTIME
-    shift 2
-    timeout 120 "$@" </dev/null >"$dir/out" 2>"$dir/errors" || fail "$@"
-    awk -v a="$start" -v b="$EPOCHREALTIME" -v s="$series $round" 'BEGIN { printf "%s %.4f\n", s, b - a }' \
-        >>"$dir/values"
+    tr ' ' '\n' <"$dir/out" | awk -F = -v name="$1" -v round="$round" '
+        $1 == "size_us" { size = $2 }
+        $1 == "efficiency" { print "curve/" name "/" size, round, $2 }' >>"$dir/values"
 }
 
-# Everything that is measured once in a round; the odd rounds go through it backwards.
+two() { PPMPI_WORKERS=2 "$@"; }
+
 measure()
 {
-    case $2 in
-    0) take "$1" rate_one tasks_per_s "${launch[@]}" "$baseline" --tasks $tasks --in-flight 1 ;;
-    1) take "$1" rate_plain tasks_per_s "$farm" --tasks $tasks ;;
-    2) take "$1" rate_eight tasks_per_s "${launch[@]}" "$baseline" --tasks $tasks --in-flight 8 ;;
-    3) take "$1" rate_mpi tasks_per_s "${launch[@]}" "$farm" --tasks $tasks ;;
-    4) take "$1" trip_plain median_us "$farm" --latency --tasks $trips ;;
-    5) take "$1" trip_base median_us "${launch[@]}" "$baseline" --latency --tasks $trips ;;
-    6) take "$1" trip_mpi median_us "${launch[@]}" "$farm" --latency --tasks $trips ;;
-    7) take "$1" busy_plain efficiency "$farm" --tasks $busy --work-us 20 ;;
-    8) take "$1" busy_base efficiency "${launch[@]}" "$baseline" --tasks $busy --work-us 20 --in-flight 1 ;;
-    9) take_seconds "$1" start_plain "$farm" --open-close ;;
-    10) take_seconds "$1" start_base "${launch[@]}" "$baseline" --tasks 1 ;;
-    11) take_seconds "$1" start_mpi "${launch[@]}" "$farm" --open-close ;;
-    12) take "$1" copy_1 gb_per_s "$copies" --bytes $mib --rounds $((20 * echoes)) ;;
-    13) take "$1" echo_1 gb_per_s "$farm" --echo --bytes $mib --tasks $((20 * echoes)) ;;
-    14) take "$1" copy_64 gb_per_s "$copies" --bytes $((64 * mib)) --rounds $echoes ;;
-    15) take "$1" echo_64 gb_per_s "$farm" --echo --bytes $((64 * mib)) --tasks $echoes ;;
-    16) take "$1" send_1 gb_per_s "${pair[@]}" "$copies" --mpi --bytes $mib --rounds $((20 * echoes)) ;;
-    17) take "$1" echo_mpi_1 gb_per_s "${pair[@]}" "$farm" --echo --bytes $mib --tasks $((20 * echoes)) ;;
-    18) take "$1" send_64 gb_per_s "${pair[@]}" "$copies" --mpi --bytes $((64 * mib)) --rounds $echoes ;;
-    19) take "$1" echo_mpi_64 gb_per_s "${pair[@]}" "$farm" --echo --bytes $((64 * mib)) --tasks $echoes ;;
+    case $1 in
+    rate_one)
+        run "${loop[@]}" "$programs/manager_worker" --tasks "$tasks" --in-flight 1
+        keep rate_one tasks_per_s
+        ;;
+    rate_eight)
+        run "${loop[@]}" "$programs/manager_worker" --tasks "$tasks" --in-flight 8
+        keep rate_eight tasks_per_s
+        ;;
+    rate_plain) two run "$programs/farm" --tasks "$tasks" && keep rate_plain tasks_per_s ;;
+    rate_mpi) run "${pair[@]}" "$programs/farm" --tasks "$tasks" && keep rate_mpi tasks_per_s ;;
+    rate_2) two run "$programs/farm" --tasks "$tasks" && keep rate_2 tasks_per_s ;;
+    rate_16) PPMPI_WORKERS=16 run "$programs/farm" --tasks "$tasks" && keep rate_16 tasks_per_s ;;
+    rate_32) PPMPI_WORKERS=32 run "$programs/farm" --tasks "$tasks" && keep rate_32 tasks_per_s ;;
+    trip_base)
+        run "${pair[@]}" "$programs/manager_worker" --latency --tasks "$trips"
+        keep trip_base median_us trip_base_p99 p99_us
+        ;;
+    trip_plain) run "$programs/farm" --latency --tasks "$trips" && keep trip_plain median_us trip_plain_p99 p99_us ;;
+    trip_mpi)
+        run "${pair[@]}" "$programs/farm" --latency --remote --tasks "$trips"
+        keep trip_mpi median_us trip_mpi_p99 p99_us
+        ;;
+    curve_one)
+        run "${loop[@]}" "$programs/manager_worker" --sweep "${sweep[@]}" --turns-per-us "$rate" --in-flight 1
+        keep_curve one
+        ;;
+    curve_eight)
+        run "${loop[@]}" "$programs/manager_worker" --sweep "${sweep[@]}" --turns-per-us "$rate" --in-flight 8
+        keep_curve eight
+        ;;
+    curve_plain) two run "$programs/farm" --sweep "${sweep[@]}" --turns-per-us "$rate" && keep_curve plain ;;
+    curve_mpi) run "${pair[@]}" "$programs/farm" --sweep "${sweep[@]}" --turns-per-us "$rate" && keep_curve mpi ;;
+    uneven_2 | uneven_8)
+        PPMPI_WORKERS=${1#uneven_} run "$programs/uneven" --tasks "$uneven" --turns-per-us "$rate" \
+            --seed $((seed + round - 1))
+        keep "$1" makespan_ms "bound_${1#uneven_}" bound_ms
+        ;;
+    copy_1) run "$programs/copies" --bytes $mib --rounds $((20 * echoes)) && keep copy_1 gb_per_s ;;
+    echo_1) run "$programs/echo" --bytes $mib --rounds $((20 * echoes)) && keep echo_1 gb_per_s ;;
+    copy_64) run "$programs/copies" --bytes $((64 * mib)) --rounds "$echoes" && keep copy_64 gb_per_s ;;
+    echo_64) run "$programs/echo" --bytes $((64 * mib)) --rounds "$echoes" && keep echo_64 gb_per_s ;;
+    send_1)
+        run "${pair[@]}" "$programs/copies" --mpi --bytes $mib --rounds $((20 * echoes))
+        keep send_1 gb_per_s
+        ;;
+    echo_mpi_1)
+        run "${pair[@]}" "$programs/echo" --remote --bytes $mib --rounds $((20 * echoes))
+        keep echo_mpi_1 gb_per_s
+        ;;
+    send_64)
+        run "${pair[@]}" "$programs/copies" --mpi --bytes $((64 * mib)) --rounds "$echoes"
+        keep send_64 gb_per_s
+        ;;
+    echo_mpi_64)
+        run "${pair[@]}" "$programs/echo" --remote --bytes $((64 * mib)) --rounds "$echoes"
+        keep echo_mpi_64 gb_per_s
+        ;;
+    memory_few) run "$programs/queue" --memory --tasks "$few" && keep memory_few bytes_per_task ;;
+    memory_many) run "$programs/queue" --memory --tasks "$many" && keep memory_many bytes_per_task ;;
+    cost)
+        two run "$programs/queue" --cost --tasks "$many" --few $((many / 1000))
+        keep cost_few few_ns cost_new new_ns cost_warm warm_ns
+        ;;
+    start_plain) run "$programs/stopwatch" "$starts" "$programs/farm" --open-close && keep start_plain median_ms ;;
+    start_mpi)
+        run "$programs/stopwatch" "$mpi_starts" "${pair[@]}" "$programs/farm" --open-close
+        keep start_mpi median_ms
+        ;;
+    start_base)
+        run "$programs/stopwatch" "$mpi_starts" "${pair[@]}" "$programs/empty_mpi"
+        keep start_base median_ms
+        ;;
+    idle_plain) run "$programs/waiting" --cpu --seconds "$idle" && keep idle_plain percent ;;
+    idle_mpi) run "${pair[@]}" "$programs/waiting" --cpu --seconds "$idle" && keep idle_mpi percent ;;
+    overlap)
+        PPMPI_WORKERS=$others run "$programs/waiting" --dispatch --tasks "$overlap" --turns-per-us "$rate"
+        keep first first_median_us first_p99 first_p99_us gap_p99 gap_p99_us busy busy
+        ;;
+    stations)
+        PPMPI_WORKERS=2 run "$programs/stations" --tasks $((tasks / 5)) --trips "$trips"
+        keep station_call call_ns station_down down_ns station_up up_ns station_submit submit_ns \
+            station_through through_ns station_fetch fetch_ns
+        ;;
+    *)
+        echo "run.sh: there is no measure $1" >&2
+        exit 1
+        ;;
     esac
 }
-measures=20
-mib=$((1 << 20))
+
+# words N: 10 million and the like.
+words() { if [ $(($1 % 1000000)) = 0 ]; then echo "$(($1 / 1000000)) million"; else echo "$1"; fi; }
+
+# What is compared stands together; even rounds go through it backwards.
+order=(rate_one rate_plain rate_eight rate_mpi rate_2 rate_16 rate_32 trip_base trip_plain trip_mpi
+    curve_one curve_plain curve_eight curve_mpi uneven_2 uneven_8 copy_1 echo_1 copy_64 echo_64
+    send_1 echo_mpi_1 send_64 echo_mpi_64 memory_few memory_many cost start_plain start_base start_mpi
+    idle_plain idle_mpi overlap stations)
+n=${#order[@]}
+cores=$(nproc)
+others=$((cores > 1 ? cores - 1 : 1))
+
+# busy_ticks: what all cores have done since the machine started, and what the children of this shell have.
+busy_ticks() { awk '/^cpu / { print $2 + $3 + $4 + $7 + $8 + $9 }' /proc/stat; }
+own_ticks() { awk '{ sub(/.*\) /, ""); print $14 + $15 }' /proc/$$/stat; }
+started=$EPOCHREALTIME busy=$(busy_ticks) own=$(own_ticks)
 
 for ((round = 1; round <= rounds; round++)); do
-    for ((i = 0; i < measures; i++)); do
-        measure $round $((round % 2 ? i : measures - 1 - i))
+    run "$programs/calibrate" --processes 2
+    keep turns_per_us turns_per_us
+    rate=$(sed -n "s/^turns_per_us $round //p" "$dir/values")
+    for ((i = 0; i < n; i++)); do
+        name=${order[round % 2 ? i : n - 1 - i]}
+        [ ! -t 2 ] || printf '\r\033[Kround %d of %d: %s' $round "$rounds" "$name" >&2
+        measure "$name"
     done
 done
-take 1 memory bytes_per_task "$farm" --memory --tasks $queued
-take 1 idle_plain cpu_s "$farm" --idle
-take 1 idle_mpi cpu_s "${launch[@]}" "$farm" --idle
-if [ "$quick" = 0 ]; then
-    timeout 300 "$farm" --scaling </dev/null >"$dir/out" 2>"$dir/errors" || fail "$farm" --scaling
-    sed -n 's/.*tasks=\([0-9]*\) ns_per_task=\(.*\)/scaling_\1 1 \2/p' "$dir/out" >>"$dir/values"
-fi
+[ ! -t 2 ] || printf '\r\033[K' >&2
 
-echo "$rounds round(s); baseline: ${launch[*]} manager_worker; medians, and the median of the ratios in each round"
-awk -v quick="$quick" '
-    { value[$1, $2] = $3; if ($2 > rounds) rounds = $2 }
-    function sort(v, n,    i, j, t) {
-        for (i = 2; i <= n; i++)
-            for (j = i; j > 1 && v[j - 1] > v[j]; j--) { t = v[j]; v[j] = v[j - 1]; v[j - 1] = t }
-    }
-    function middle(v, n) { sort(v, n); return n % 2 ? v[(n + 1) / 2] : (v[n / 2] + v[n / 2 + 1]) / 2 }
-    function median(series,    v, r) {
-        for (r = 1; r <= rounds; r++)
-            v[r] = value[series, r] + 0
-        return middle(v, rounds)
-    }
-    function pair(title, base, ours, format,    v, r, m) {
-        for (r = 1; r <= rounds; r++)
-            v[r] = value[base, r] > 0 ? value[ours, r] / value[base, r] : 0
-        m = middle(v, rounds)
-        printf "%-52s %12s %12s %8.2f  %.2f ... %.2f\n", title, sprintf(format, median(base)),
-            sprintf(format, median(ours)), m, v[1], v[rounds]
-    }
-    function single(title, series, format) { printf "%-52s %12s %12s\n", title, "", sprintf(format, value[series, 1]) }
-    END {
-        printf "%-52s %12s %12s %8s  %s\n", "", "baseline", "libppmpi", "ratio", "from ... to"
-        pair("tasks/s, plain start, against one in flight", "rate_one", "rate_plain", "%.0f")
-        pair("tasks/s, plain start, against eight in flight", "rate_eight", "rate_plain", "%.0f")
-        pair("tasks/s, under mpirun, against one in flight", "rate_one", "rate_mpi", "%.0f")
-        pair("tasks/s, under mpirun, against eight in flight", "rate_eight", "rate_mpi", "%.0f")
-        pair("one at a time, us, plain start", "trip_base", "trip_plain", "%.2f")
-        pair("one at a time, us, under mpirun", "trip_base", "trip_mpi", "%.2f")
-        pair("efficiency with tasks of 20 us, plain start", "busy_base", "busy_plain", "%.3f")
-        pair("1 MiB there and back, GB/s, plain start", "copy_1", "echo_1", "%.2f")
-        pair("64 MiB there and back, GB/s, plain start", "copy_64", "echo_64", "%.2f")
-        pair("1 MiB to another rank and back, GB/s", "send_1", "echo_mpi_1", "%.2f")
-        pair("64 MiB to another rank and back, GB/s", "send_64", "echo_mpi_64", "%.2f")
-        pair("whole empty program, s, plain start", "start_base", "start_plain", "%.3f")
-        pair("whole empty program, s, under mpirun", "start_base", "start_mpi", "%.3f")
-        single("bytes of memory per queued task", "memory", "%.0f")
-        single("CPU s while waiting 2 s, plain start", "idle_plain", "%.3f")
-        single("CPU s while waiting 2 s, under mpirun", "idle_mpi", "%.3f")
-        for (n = 1000; n <= 1000000 && !quick; n *= 10)
-            single("ns per task, " n " tasks", "scaling_" n, "%.0f")
-    }' "$dir/values"
+# ---- The table and the JSON -----------------------------------------------------------------------------------
+
+took=$(awk -v a="$started" -v b="$EPOCHREALTIME" 'BEGIN { print b - a }')
+others_load=$(awk -v all="$(($(busy_ticks) - busy))" -v own="$(($(own_ticks) - own))" -v s="$took" \
+    -v hz="$(getconf CLK_TCK)" 'BEGIN { x = (all - own) / hz / s; printf("%.2f", x > 0 ? x : 0) }')
+awk -f "$here/curve.awk" "$dir/values" >"$dir/derived" || exit 1
+awk -f "$here/report.awk" -v mode="$mode" -v rounds="$rounds" -v json="$dir/json" -v took="$took" -v cores="$cores" \
+    -v others="$others_load" -v cpu="$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)" \
+    -v kernel="$(uname -sr)" -v mpi="$("$mpirun" --version 2>/dev/null | head -n 1)" \
+    -v date="$(date -u +%Y-%m-%d)" -v loop="${loop[*]##*/}" \
+    -v few="$(words "$few")" -v many="$(words "$many")" -v thousandth="$(words $((many / 1000)))" \
+    "$here/rows.txt" "$dir/values" "$dir/derived" || exit 1
+mv "$dir/json" "$json" && echo "written: $json"

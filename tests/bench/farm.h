@@ -1,0 +1,161 @@
+/* What the programs share that measure the library through its public functions. */
+#ifndef BENCH_FARM_H
+#define BENCH_FARM_H
+
+#include "bench.h"
+#include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <ppmpi.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static inline void die(const char *what)
+{
+    fprintf(stderr, "%s: %s: %s\n", program_invocation_short_name, what, pp_last_error());
+    exit(1);
+}
+
+static inline void wrong(const char *what)
+{
+    fprintf(stderr, "%s: %s\n", program_invocation_short_name, what);
+    exit(1);
+}
+
+/* Touched, so that its pages count neither as time nor as growth. */
+static inline void *new_array(size_t n, size_t size)
+{
+    void *p = calloc(n, size);
+
+    if (!p) wrong("out of memory");
+    memset(p, 1, n * size);
+    return p;
+}
+
+static inline void reply(pp_task *task, uint64_t value)
+{
+    uint64_t *result = pp_task_result(task, sizeof *result);
+
+    if (result) *result = value;
+}
+
+static inline void order_task(pp_task *task)
+{
+    reply(task, carry_out(*(const uint64_t *)pp_task_args(task, NULL)));
+}
+
+static inline void submit_all(pp_server *server, size_t tasks, uint64_t turns, pp_future *futures)
+{
+    for (size_t i = 0; i < tasks; i++) {
+        uint64_t args = order(i, turns);
+
+        futures[i] = pp_submit(server, order_task, &args, sizeof args);
+        if (futures[i].id == 0) die("pp_submit");
+    }
+}
+
+static inline void fetch_all(size_t tasks, uint64_t turns, const pp_future *futures)
+{
+    uint64_t sum = 0;
+
+    for (size_t i = 0; i < tasks; i++) {
+        uint64_t value;
+
+        if (pp_fetch(futures[i], &value, sizeof value) != PP_OK) die("pp_fetch");
+        sum += value;
+    }
+    if (sum != sum_of_results(tasks, turns)) wrong("wrong results");
+}
+
+/* Submits all, then fetches all. Returns the seconds it took. */
+static inline double run_all(pp_server *server, size_t tasks, uint64_t turns, pp_future *futures)
+{
+    double start = now_s();
+
+    submit_all(server, tasks, turns, futures);
+    fetch_all(tasks, turns, futures);
+    return now_s() - start;
+}
+
+static inline void warm_up(pp_server *server)
+{
+    pp_future futures[2000];
+
+    run_all(server, 2000, 0, futures);
+}
+
+/* ---- Workers that are held, so that all that is submitted behind stays queued: in a plain run ---- */
+
+struct hold {
+    _Atomic uint32_t *word; /* in memory that the workers share: 0 = stay */
+    pp_future *blockers;
+    int n;
+};
+
+/* Before the server is opened, so that the workers have this memory too. */
+static inline struct hold new_hold(void)
+{
+    struct hold hold = {.word =
+                            mmap(NULL, sizeof *hold.word, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0)};
+
+    if (hold.word == MAP_FAILED) wrong("out of memory");
+    return hold;
+}
+
+static inline void blocker(pp_task *task)
+{
+    _Atomic uint32_t *word = *(_Atomic uint32_t *const *)pp_task_args(task, NULL);
+
+    while (atomic_load(word) == 0)
+        syscall(SYS_futex, word, FUTEX_WAIT, 0, NULL, NULL, 0);
+}
+
+/* Returns when every worker is held. */
+static inline void hold_workers(pp_server *server, struct hold *hold)
+{
+    pp_stats stats = {.size = sizeof stats};
+    pp_node node;
+
+    if (pp_get_active_nodes(server, &node, 1) != 1 || node.ranks != 1) wrong("this is measured with one rank");
+    hold->n = pp_get_ncpus(server);
+    hold->blockers = new_array((size_t)hold->n, sizeof *hold->blockers);
+    for (int w = 0; w < hold->n; w++)
+        hold->blockers[w] = pp_submit(server, blocker, &hold->word, sizeof hold->word);
+    for (int i = 0; i < 500 && stats.running < (uint64_t)hold->n; i++) {
+        sleep_s(0.01);
+        if (pp_get_stats(server, &stats) != PP_OK) die("pp_get_stats");
+    }
+    if (stats.running != (uint64_t)hold->n) wrong("the workers cannot be held");
+}
+
+static inline void release_workers(struct hold *hold)
+{
+    atomic_store(hold->word, 1);
+    syscall(SYS_futex, hold->word, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+}
+
+static inline void end_hold(struct hold *hold)
+{
+    for (int w = 0; w < hold->n; w++)
+        if (pp_fetch(hold->blockers[w], NULL, 0) != PP_OK) die("a blocker");
+    free(hold->blockers);
+    munmap((void *)hold->word, sizeof *hold->word);
+}
+
+/* Opens the farm for a benchmark. */
+static inline pp_server *open_farm(int *argc, char ***argv)
+{
+    pp_server *server = pp_server_open(argc, argv, NULL);
+
+    if (!server) die("pp_server_open");
+    return server;
+}
+
+static inline int close_farm(pp_server *server)
+{
+    return pp_server_close(server) == PP_OK ? 0 : 1;
+}
+
+#endif
