@@ -1,6 +1,6 @@
 /* What the library costs, measured through its public functions: tasks of 8 bytes each way, as in manager_worker.c.
  *
- *     farm --tasks N                       submit N, then fetch all: tasks per second
+ *     farm --tasks N [--times T]           submit N, then fetch all: tasks per second, the median of T times
  *     farm --latency [--tasks N]           one at a time, submit to result; [--remote] those that another rank ran
  *     farm --sweep --turns-per-us R        efficiency against the size of tasks
  *     farm --open-close                    nothing; the whole process is timed from outside
@@ -11,7 +11,7 @@
 #include "farm.h"
 
 struct options {
-    long tasks;
+    long tasks, times;
     bool latency, remote, sweep, open_close;
     struct sweep sizes;
 };
@@ -19,16 +19,18 @@ struct options {
 /* The pid of this rank, written before the server is opened: tasks see it, and so know whose worker they run in. */
 static long opened_by;
 
-static void throughput(pp_server *server, size_t tasks)
+static void throughput(pp_server *server, size_t tasks, size_t times)
 {
     pp_future *futures = new_array(tasks, sizeof *futures);
-    double seconds;
+    double *seconds = new_array(times, sizeof *seconds);
 
     warm_up(server);
-    seconds = run_all(server, tasks, 0, futures);
-    printf("program=farm measure=throughput workers=%d tasks=%zu seconds=%.6f tasks_per_s=%.0f\n",
-           pp_get_ncpus(server), tasks, seconds, (double)tasks / seconds);
+    for (size_t i = 0; i < times; i++)
+        seconds[i] = run_all(server, tasks, 0, futures);
+    printf("program=farm measure=throughput workers=%d tasks=%zu times=%zu tasks_per_s=%.0f\n", pp_get_ncpus(server),
+           tasks, times, (double)tasks / median(seconds, times));
     free(futures);
+    free(seconds);
 }
 
 static void where_task(pp_task *task)
@@ -84,10 +86,13 @@ static void sweep(pp_server *server, const struct sweep *s)
 
 static bool parse(int argc, char **argv, struct options *o)
 {
-    const struct bench_option options[] = {
-        {"--tasks", BENCH_COUNT, &o->tasks},          {"--latency", BENCH_FLAG, &o->latency},
-        {"--remote", BENCH_FLAG, &o->remote},         {"--sweep", BENCH_FLAG, &o->sweep},
-        {"--open-close", BENCH_FLAG, &o->open_close}, SWEEP_OPTIONS(o->sizes)};
+    const struct bench_option options[] = {{"--tasks", BENCH_COUNT, &o->tasks},
+                                           {"--times", BENCH_COUNT, &o->times},
+                                           {"--latency", BENCH_FLAG, &o->latency},
+                                           {"--remote", BENCH_FLAG, &o->remote},
+                                           {"--sweep", BENCH_FLAG, &o->sweep},
+                                           {"--open-close", BENCH_FLAG, &o->open_close},
+                                           SWEEP_OPTIONS(o->sizes)};
 
     return BENCH_PARSE(argc, argv, options) && o->tasks <= UINT32_MAX && o->latency + o->sweep + o->open_close <= 1 &&
            (o->latency || !o->remote) && o->sweep == (o->sizes.turns_per_us > 0) &&
@@ -96,12 +101,13 @@ static bool parse(int argc, char **argv, struct options *o)
 
 int main(int argc, char **argv)
 {
-    struct options o = {.tasks = 100000, .sizes = SWEEP_INIT};
+    struct options o = {.tasks = 100000, .times = 1, .sizes = SWEEP_INIT};
     pp_server *server;
 
     if (!parse(argc, argv, &o)) {
-        fprintf(stderr, "usage: farm [--tasks N] [--latency [--remote] | --sweep --turns-per-us R " SWEEP_USAGE
-                        " | --open-close]\n");
+        fprintf(stderr,
+                "usage: farm [--tasks N] [--times T | --latency [--remote] | --sweep --turns-per-us R " SWEEP_USAGE
+                " | --open-close]\n");
         return 2;
     }
     opened_by = getpid();
@@ -113,6 +119,6 @@ int main(int argc, char **argv)
     else if (o.open_close)
         printf("program=farm measure=open-close workers=%d\n", pp_get_ncpus(server));
     else
-        throughput(server, (size_t)o.tasks);
+        throughput(server, (size_t)o.tasks, (size_t)o.times);
     return close_farm(server);
 }

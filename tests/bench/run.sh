@@ -19,7 +19,8 @@ PROGRAMS is the folder of the benchmark's programs in the build folder: build/re
   --rounds N    rounds; 7, with --quick and --smoke 1                (or BENCH_ROUNDS=N)
   --json FILE   where the results go; PROGRAMS/bench.json
 
-From the environment too: BENCH_SEED (1; of the uneven tasks, counted up by each round), MPIRUN (mpirun).
+From the environment too: BENCH_SEED (1; of the uneven tasks, counted up by each round), MPIRUN (mpirun), and
+BENCH_PATIENCE (0): so many seconds each program waits at most until nothing else runs on the machine.
 On a machine with more cores, `taskset -c 0,1 bash run.sh ...` measures on two.
 END
 }
@@ -55,7 +56,7 @@ while [ $# -gt 0 ]; do
     shift
 done
 [ -n "$programs" ] || wrong_use 'the folder of the programs is missing'
-seed=${BENCH_SEED:-1}
+seed=${BENCH_SEED:-1} patience=${BENCH_PATIENCE:-0}
 case $mode in
 full) : "${rounds:=7}" ;;
 *) : "${rounds:=1}" ;;
@@ -65,6 +66,9 @@ for number in "$rounds" "$seed"; do
     '' | *[!0-9]* | 0*) wrong_use "rounds and seed are numbers from 1, not '$number'" ;;
     esac
 done
+case $patience in
+*[!0-9]*) wrong_use "BENCH_PATIENCE is a number of seconds, not '$patience'" ;;
+esac
 [ -d "$programs" ] || wrong_use "there is no folder $programs"
 programs=$(cd "$programs" && pwd) || exit 1
 : "${json:=$programs/bench.json}"
@@ -258,6 +262,18 @@ others=$((cores > 1 ? cores - 1 : 1))
 # busy_ticks: what all cores have done since the machine started, and what the children of this shell have.
 busy_ticks() { awk '/^cpu / { print $2 + $3 + $4 + $7 + $8 + $9 }' /proc/stat; }
 own_ticks() { awk '{ sub(/.*\) /, ""); print $14 + $15 }' /proc/$$/stat; }
+
+# wait_for_quiet: until others take less than a tenth of a core, or patience has run out.
+wait_for_quiet()
+{
+    local until=$((SECONDS + patience)) before
+    while [ $SECONDS -lt $until ]; do
+        before=$(busy_ticks)
+        sleep 0.3
+        [ $(($(busy_ticks) - before)) -gt 3 ] || return 0
+    done
+}
+
 started=$EPOCHREALTIME busy=$(busy_ticks) own=$(own_ticks)
 
 for ((round = 1; round <= rounds; round++)); do
@@ -267,6 +283,7 @@ for ((round = 1; round <= rounds; round++)); do
     for ((i = 0; i < n; i++)); do
         name=${order[round % 2 ? i : n - 1 - i]}
         [ ! -t 2 ] || printf '\r\033[Kround %d of %d: %s' $round "$rounds" "$name" >&2
+        [ "$patience" = 0 ] || wait_for_quiet
         measure "$name"
     done
 done
