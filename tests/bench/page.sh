@@ -1,5 +1,6 @@
 #!/bin/bash
-# Writes measured figures into a page of the documentation, between <!-- figures: NAME --> and <!-- end of figures -->.
+# Writes measured figures into a page of the documentation, between its lines <!-- figures: NAME --> and
+# <!-- end of figures -->.
 set -u
 export LC_ALL=C
 if [ $# -ne 3 ]; then
@@ -27,8 +28,9 @@ enough=$(jq -r '.mode == "full" and .rounds >= 7' "$results") || fail "$results 
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
 
-jq -r '"\(.machine.cpu), \(.machine.cores) cores, \(.machine.kernel), \(.machine.mpi); \(.date), \(.rounds) rounds in \(.seconds) s, while other processes took \(.machine.others_cores) cores. The MPI loops are `\(.loop) manager_worker`."' \
-    "$results" >"$dir/machine"
+jq -r '"\(.machine.cpu), \(.machine.cores) cores, \(.machine.kernel), \(.machine.mpi); \(.date),",
+    "\(.rounds) rounds in \(.seconds) s, while other processes took \(.machine.others_cores) cores.",
+    "The MPI loops are `\(.loop) manager_worker`."' "$results" >"$dir/machine"
 
 # A row that says "the same" is told in full, as a table in HTML is not read line by line.
 {
@@ -36,7 +38,8 @@ jq -r '"\(.machine.cpu), \(.machine.cores) cores, \(.machine.kernel), \(.machine
     echo '|---|---|---|---|---|---|'
     jq -r '.rows[] | [.measure, .unit, .format, .ours.median, (.baseline.median // ""), .against,
         (if .kind == "none" then "" elif .kind == "ratio" then "%.2f" else "%+.1f" end),
-        (.compared.median // ""), (.compared.min // ""), (.compared.max // ""), .bar, .verdict] | map(tostring) | join("|")' \
+        (.compared.median // ""), (.compared.min // ""), (.compared.max // ""), .bar, .verdict] |
+        map(tostring) | join("|")' \
         "$results" | awk -F '|' '
         {
             if ($1 != "the same") measure = $1
@@ -85,7 +88,8 @@ awk '
         line[$1] = line[$1] sprintf("| %s | %.0f |\n", where, $NF)
     }
     function table(who, title) {
-        printf "| %s, %.0f ns of CPU time per task | ns |\n|---|---|\n%s| everything else | %.0f |\n", title, total[who], line[who], other[who]
+        printf "| %s, %.0f ns of CPU time per task | ns |\n|---|---|\n", title, total[who]
+        printf "%s| everything else | %.0f |\n", line[who], other[who]
     }
     END {
         table("program", "in the program")

@@ -98,7 +98,7 @@ esac
 
 # ---- Launchers: the manager beside two workers; two ranks of ours, a worker each ------------------------------
 
-mpirun=${MPIRUN:-mpirun}
+mpirun=${MPIRUN:-${TEST_MPIEXEC:-mpirun}}
 if "$mpirun" --version 2>/dev/null | grep -q 'Open MPI\|OpenRTE'; then
     loop=("$mpirun" -np 3 --oversubscribe --bind-to none)
     if [ "$(id -u)" = 0 ]; then
@@ -291,13 +291,15 @@ done
 
 # ---- The table and the JSON -----------------------------------------------------------------------------------
 
+mpi=$("$mpirun" --version 2>/dev/null |
+    awk 'NR == 1 { line = $0 } $1 == "Version:" { line = line " " $2 } END { print line }')
 took=$(awk -v a="$started" -v b="$EPOCHREALTIME" 'BEGIN { print b - a }')
 others_load=$(awk -v all="$(($(busy_ticks) - busy))" -v own="$(($(own_ticks) - own))" -v s="$took" \
     -v hz="$(getconf CLK_TCK)" 'BEGIN { x = (all - own) / hz / s; printf("%.2f", x > 0 ? x : 0) }')
 awk -f "$here/curve.awk" "$dir/values" >"$dir/derived" || exit 1
 awk -f "$here/report.awk" -v mode="$mode" -v rounds="$rounds" -v json="$dir/json" -v took="$took" -v cores="$cores" \
     -v others="$others_load" -v cpu="$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)" \
-    -v kernel="$(uname -sr)" -v mpi="$("$mpirun" --version 2>/dev/null | head -n 1)" \
+    -v kernel="$(uname -sr)" -v mpi="$mpi" \
     -v date="$(date -u +%Y-%m-%d)" -v loop="${loop[*]##*/}" \
     -v few="$(words "$few")" -v many="$(words "$many")" -v thousandth="$(words $((many / 1000)))" \
     "$here/rows.txt" "$dir/values" "$dir/derived" || exit 1

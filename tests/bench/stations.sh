@@ -1,6 +1,6 @@
 #!/bin/bash
-# Where the time of a null task goes: samples the CPU clock of all processes of the farm with perf while millions of them
-# go through, 2 workers, plain, and shares the samples out over the files of the library.
+# Where the time of a null task goes: samples the CPU clock of all processes of the farm with perf while millions of
+# them go through, 2 workers, plain, and shares the samples out over the files of the library.
 set -u
 export LC_ALL=C
 usage='usage: stations.sh BUILD_DIR OUTPUT
