@@ -11,7 +11,7 @@
 
 #define PPI_WORKERS_MAX 1024    /* worker slots of one rank */
 #define PPI_FUNCTIONS_MAX 4096  /* different functions of one program */
-#define PPI_FUNCTION_BYTES 1152 /* of one entry of the table: a struct ppi_function_ref */
+#define PPI_FUNCTION_BYTES 1280 /* of one entry of the table: a struct ppi_function_ref */
 #define PPI_SHARED_MAX (1u << 18) /* objects of pp_share that there can be at once */
 #define PPI_SHARED_NOTE_BYTES 16  /* of what a rank notes of each: a struct ppi_shared_note */
 

@@ -106,8 +106,7 @@ static int find_by_id(const struct ppi_module *module, void *arg)
     return 1;
 }
 
-/* PP_OK, PP_END when no module has this id, or an error. */
-static int find_loaded(const struct ppi_function_ref *ref, pp_function *out)
+int ppi_function_find_loaded(const struct ppi_function_ref *ref, pp_function *out)
 {
     struct search s = {.ref = ref};
     ppi_module_each(find_by_id, &s);
@@ -117,6 +116,15 @@ static int find_loaded(const struct ppi_function_ref *ref, pp_function *out)
                          ref->module);
     *out = (pp_function)s.address;
     return PP_OK;
+}
+
+int ppi_function_is_loaded(const unsigned char *id, int bytes)
+{
+    struct ppi_function_ref ref = {.build_id_bytes = bytes};
+    struct search s = {.ref = &ref};
+    memcpy(ref.build_id, id, (size_t)bytes);
+    ppi_module_each(find_by_id, &s);
+    return s.found;
 }
 
 /* The id and path of one module of this process, for messages: of the program, by load address, or by file name. */
@@ -173,7 +181,7 @@ static int find_by_opening(const struct ppi_function_ref *ref, pp_function *out)
         return ppi_error(PP_ERR_MODULE, "module '%.300s' is not loaded in this process and cannot be opened: %s",
                          ref->module, reason);
     }
-    int status = find_loaded(ref, out);
+    int status = ppi_function_find_loaded(ref, out);
     if (status == PP_OK) return PP_OK; /* it stays open: the function's address is handed out */
     if (status == PP_END) {
         struct other opened = {.map = NULL};
@@ -191,7 +199,7 @@ int ppi_function_find(const struct ppi_function_ref *ref, pp_function *out)
                          ref->build_id_bytes, PPI_BUILD_ID_MAX);
     if (memchr(ref->module, '\0', sizeof ref->module) == NULL)
         return ppi_error(PP_ERR_FUNCTION, "malformed function reference: the path of the module does not end");
-    int status = find_loaded(ref, out);
+    int status = ppi_function_find_loaded(ref, out);
     if (status != PP_END) return status;
     if (ref->executable) {
         struct other program = {.executable = 1};

@@ -1,5 +1,7 @@
 #include "function/module.h"
 
+#include "function/identity.h"
+
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,85 +61,32 @@ int ppi_module_has_code(const struct ppi_module *module, uint64_t offset)
 
 /* ---- Identity ------------------------------------------------------------------------------------------ */
 
-/* Looks through the notes in [p, p + bytes); each field is padded to align bytes. */
-static int build_id_in_notes(const unsigned char *p, size_t bytes, size_t align, unsigned char id[PPI_BUILD_ID_MAX])
-{
-    while (bytes >= sizeof(ElfW(Nhdr))) {
-        ElfW(Nhdr) note;
-        memcpy(&note, p, sizeof note);
-        size_t name_end = sizeof note + (size_t)note.n_namesz;
-        size_t data = (name_end + align - 1) / align * align, data_end = data + note.n_descsz;
-        if (data_end > bytes) return 0;
-        if (note.n_type == NT_GNU_BUILD_ID && note.n_namesz == 4 && memcmp(p + sizeof note, "GNU", 4) == 0 &&
-            note.n_descsz >= 1 && note.n_descsz <= PPI_BUILD_ID_MAX && note.n_descsz != PPI_MODULE_HASH_BYTES) {
-            memcpy(id, p + data, note.n_descsz);
-            return (int)note.n_descsz;
-        }
-        size_t next = (data_end + align - 1) / align * align;
-        if (next > bytes) return 0;
-        p += next;
-        bytes -= next;
-    }
-    return 0;
-}
-
 int ppi_module_build_id(const struct ppi_module *module, unsigned char id[PPI_BUILD_ID_MAX])
 {
     for (size_t i = 0; i < module->segment_count; i++) {
         const ElfW(Phdr) *s = &module->segments[i];
         if (s->p_type != PT_NOTE || segment_at(module, s->p_vaddr, s->p_memsz, PF_R) == NULL) continue;
-        int length = build_id_in_notes((const unsigned char *)(module->base + s->p_vaddr), s->p_memsz,
+        int length = ppi_id_in_notes((const unsigned char *)(module->base + s->p_vaddr), s->p_memsz,
                                        s->p_align == 8 ? 8 : 4, id);
         if (length > 0) return length;
     }
     return 0;
 }
 
-/* Two lanes of multiply and rotate: not against forgery, but two builds do not meet by chance. */
-struct hash {
-    uint64_t a, b;
-};
-
-static void hash_word(struct hash *h, uint64_t word)
-{
-    h->a = (h->a ^ word) * 0x9e3779b97f4a7c15u;
-    h->a ^= h->a >> 29;
-    h->b = ((h->b << 23 | h->b >> 41) + word) * 0xd1342543de82ef95u;
-    h->b ^= h->b >> 32;
-}
-
-/* Reads whole segments: what AddressSanitizer has put between the constants too. */
-__attribute__((no_sanitize_address)) static void hash_bytes(struct hash *h, const unsigned char *p, size_t bytes)
-{
-    uint64_t word;
-    for (; bytes >= sizeof word; p += sizeof word, bytes -= sizeof word) {
-        memcpy(&word, p, sizeof word);
-        hash_word(h, word);
-    }
-    word = 0;
-    for (size_t i = 0; i < bytes; i++) word |= (uint64_t)p[i] << 8 * i;
-    hash_word(h, word);
-}
-
 /* Of the module in memory, not of its file, which may have been replaced since. Segments that are never written are the
  * same in every process; constants belong to the code. */
 static int hash_module(const struct ppi_module *module, unsigned char id[PPI_BUILD_ID_MAX])
 {
-    struct hash h = {1, 2};
+    struct ppi_hash h = PPI_HASH_INIT;
     int any = 0;
     for (size_t i = 0; i < module->segment_count; i++) {
         const ElfW(Phdr) *s = &module->segments[i];
-        if (s->p_type != PT_LOAD || (s->p_flags & (PF_R | PF_W)) != PF_R) continue;
-        hash_word(&h, s->p_vaddr);
-        hash_word(&h, s->p_memsz);
-        hash_bytes(&h, (const unsigned char *)(module->base + s->p_vaddr), s->p_memsz);
+        if (!ppi_hash_counts(s)) continue;
+        ppi_hash_segment(&h, s, (const unsigned char *)(module->base + s->p_vaddr));
         any = 1;
     }
     if (!any) return 0;
-    id[0] = 0;
-    memcpy(id + 1, &h.a, sizeof h.a);
-    memcpy(id + 9, &h.b, sizeof h.b);
-    return PPI_MODULE_HASH_BYTES;
+    return ppi_hash_end(&h, id);
 }
 
 /* Hashes of the modules that were asked for, since hashing reads megabytes. Another module can come to lie at the
@@ -180,6 +129,59 @@ int ppi_module_id(const struct ppi_module *module, unsigned char id[PPI_BUILD_ID
 {
     int length = ppi_module_build_id(module, id);
     return length > 0 ? length : cached_hash(module, id);
+}
+
+/* ---- What it needs ------------------------------------------------------------------------------------- */
+
+static const ElfW(Dyn) *dynamic_of(const struct ppi_module *module)
+{
+    for (size_t i = 0; i < module->segment_count; i++)
+        if (module->segments[i].p_type == PT_DYNAMIC) return (const ElfW(Dyn) *)(module->base + module->segments[i].p_vaddr);
+    return NULL;
+}
+
+/* Whether the loader has written addresses into this section, or left what the file has there, differs between machines. */
+static const char *strings_of(const struct ppi_module *module)
+{
+    for (const ElfW(Dyn) *d = dynamic_of(module); d && d->d_tag != DT_NULL; d++) {
+        if (d->d_tag != DT_STRTAB) continue;
+        uintptr_t address = (uintptr_t)d->d_un.d_ptr;
+        return (const char *)(ppi_module_holds(module, address) ? address : module->base + address);
+    }
+    return NULL;
+}
+
+const char *ppi_module_needed(const struct ppi_module *module, size_t *at)
+{
+    const ElfW(Dyn) *d = dynamic_of(module);
+    const char *strings = strings_of(module);
+    if (!d || !strings) return NULL;
+    for (d += *at; d->d_tag != DT_NULL; d++) {
+        ++*at;
+        if (d->d_tag == DT_NEEDED) return strings + d->d_un.d_val;
+    }
+    return NULL;
+}
+
+const char *ppi_module_soname(const struct ppi_module *module)
+{
+    const char *strings = strings_of(module);
+    for (const ElfW(Dyn) *d = dynamic_of(module); strings && d && d->d_tag != DT_NULL; d++)
+        if (d->d_tag == DT_SONAME) return strings + d->d_un.d_val;
+    return NULL;
+}
+
+static int first_unloads(const struct ppi_module *module, void *arg)
+{
+    *(uint64_t *)arg = module->unloads;
+    return 1;
+}
+
+uint64_t ppi_module_unloads(void)
+{
+    uint64_t unloads = 0;
+    ppi_module_each(first_unloads, &unloads);
+    return unloads;
 }
 
 /* ---- Path ---------------------------------------------------------------------------------------------- */

@@ -33,6 +33,14 @@ int ppi_module_id(const struct ppi_module *module, unsigned char id[PPI_BUILD_ID
 /* The build id alone; 0 when there is none. */
 int ppi_module_build_id(const struct ppi_module *module, unsigned char id[PPI_BUILD_ID_MAX]);
 
+/* What the loader has read of it: DT_NEEDED, DT_SONAME. next: the name that follows the one at *at, which begins as 0;
+ * NULL at the end. The texts are the module's own. */
+const char *ppi_module_soname(const struct ppi_module *module);
+const char *ppi_module_needed(const struct ppi_module *module, size_t *at);
+
+/* How many modules were unloaded so far in this process. */
+uint64_t ppi_module_unloads(void);
+
 /* Path of the module's file, absolute if that can be found out. Returns its length, or -1 when it does not fit. */
 int ppi_module_path(const struct ppi_module *module, char *path, size_t bytes);
 
