@@ -148,6 +148,7 @@ int ppi_agent_serve(struct ppi_transport *transport, struct ppi_workspace *works
     struct ppi_serving s = {.transport = transport, .workspace = workspace, .pool = pool, .topology = topology, .server_pidfd = -1};
     s.loans_end = &s.loans;
     ppi_shared_init(&s.shared, workspace);
+    ppi_module_store_init(&s.modules, workspace);
     if (ppi_pool_is_rank(pool)) ppi_pool_set_meanwhile(pool, receive_meanwhile, &s);
     say_hello(&s);
     uint64_t spin_until = 0, nap = 0;
@@ -178,6 +179,7 @@ int ppi_agent_serve(struct ppi_transport *transport, struct ppi_workspace *works
     ppi_serving_post(&s, PPI_WIRE_BYE, 0, &(struct ppi_wire_bye){0, 0}, NULL, 0);
     ppi_serving_flush(&s);
     settle(transport, 5);
+    ppi_module_store_fini(&s.modules);
     ppi_shared_fini(&s.shared);
     if (s.server_pidfd >= 0) close(s.server_pidfd);
     ppi_bell_close(s.server_bell);

@@ -92,7 +92,10 @@ static void on_task(struct ppi_serving *s, const struct ppi_wire_record *record)
 static void on_function(struct ppi_serving *s, const struct ppi_wire_record *record)
 {
     const struct ppi_wire_function *w = &record->as.FUNCTION;
-    struct ppi_function_ref ref = {.build_id_bytes = w->build_id_bytes, .executable = w->executable, .offset = w->offset};
+    struct ppi_function_ref ref = {.build_id_bytes = w->build_id_bytes, .executable = w->executable, .travels = w->module,
+                                   .need_count = w->need_count, .offset = w->offset};
+    _Static_assert(sizeof ref.needs == sizeof w->needs, "what the decoder lets through fits");
+    memcpy(ref.needs, w->needs, sizeof ref.needs);
     memcpy(ref.build_id, w->build_id, sizeof ref.build_id);
     size_t n = record->bytes < sizeof ref.module ? record->bytes : sizeof ref.module - 1;
     memcpy(ref.module, record->data, n);
@@ -168,6 +171,8 @@ static void on_message(struct ppi_serving *s, const char *message, size_t bytes)
         case PPI_WIRE_SHARE: ppi_agent_on_share(&s->shared, s->transport, &record); break;
         case PPI_WIRE_UNSHARE: ppi_agent_on_unshare(&s->shared, &record.as.UNSHARE); break;
         case PPI_WIRE_DROP: ppi_agent_on_drop(&s->shared, &record.as.DROP); break;
+        case PPI_WIRE_MODULE: ppi_serving_on_module(s, &record); break;
+        case PPI_WIRE_IMAGE: ppi_serving_on_image(s, &record); break;
         case PPI_WIRE_CANCEL:
             if (s->open) ppi_agent_cancel(&s->agent, record.as.CANCEL.id, record.as.CANCEL.attempt);
             break;

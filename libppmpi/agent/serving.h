@@ -3,6 +3,7 @@
 #define PPI_AGENT_SERVING_H
 
 #include "agent/agent.h"
+#include "module/hold.h"
 #include "share/share.h"
 #include "transport/transport.h"
 #include "wire/wire.h"
@@ -14,6 +15,7 @@ struct ppi_serving {
     const struct ppi_topology *topology;
     struct ppi_agent agent;
     struct ppi_shared_store shared;
+    struct ppi_module_store modules;
     int welcomed, open, stopping, status, at_once, server_lost;
     int idle; /* there was a moment without a job since the last one */
     struct ppi_doorbell *server_bell;
@@ -38,5 +40,9 @@ void ppi_serving_running(void *ctx, const struct ppi_running *running);
 /* serve_in.c: takes in what has come; how much moved. */
 int ppi_serving_receive(struct ppi_serving *s);
 void ppi_serving_returned(void *ctx, const struct ppi_job *job); /* of ppi_agent_give_up */
+
+/* module.c */
+void ppi_serving_on_module(struct ppi_serving *s, const struct ppi_wire_record *record);
+void ppi_serving_on_image(struct ppi_serving *s, const struct ppi_wire_record *record);
 
 #endif

@@ -9,6 +9,7 @@
 #include "launch/launch.h"
 #include "launch/move.h"
 #include "launch/watch.h"
+#include "module/closure.h"
 #include "server/report.h"
 
 #include <fcntl.h>
@@ -24,12 +25,6 @@ static char why_not[1024];      /* for programs that go on with the NULL that th
 
 /* ---- what both ways of opening share */
 
-static int check_supported(const pp_options *o)
-{
-    if (!o->modules || !*o->modules) return PP_OK;
-    return ppi_error(PP_ERR_UNSUPPORTED, "option modules is not supported in this version");
-}
-
 static int check_together(const pp_options *o)
 {
     if (o->isolation != PP_ISOLATE_NONE) return PP_OK;
@@ -44,7 +39,6 @@ static int check_together(const pp_options *o)
 int ppi_open_read_options(const pp_options *options, pp_options *out)
 {
     int status = ppi_options_resolve(options, out);
-    if (status == PP_OK) status = check_supported(out);
     return status == PP_OK ? check_together(out) : status;
 }
 
@@ -155,6 +149,7 @@ int ppi_open_make_workers(enum ppi_pool_kind kind, struct ppi_topology *topology
     int status = ppi_topology_load(topology);
     if (status == PP_OK) status = ppi_workspace_create(workspace, 0);
     if (status != PP_OK) return status;
+    ppi_module_note_inherited();
     if ((status = ppi_pool_open(pool, kind, workspace)) != PP_OK) ppi_workspace_destroy(workspace);
     return status;
 }

@@ -117,7 +117,10 @@ typedef struct {
     uint64_t id;
 } pp_shared;
 
-/* The body of a task. Any such function can be submitted, static ones too, without registration. */
+/* The body of a task. Any such function can be submitted, static ones too, without registration. One in a shared object that
+ * rank 0 has opened by dlopen, or is linked to, may be of a build that other nodes do not have: they are sent it, once each,
+ * and what it needs and is not part of the system. Where it cannot be loaded its tasks fail with PP_ERR_MODULE and the
+ * loader's message. */
 typedef void (*pp_function)(pp_task *task);
 
 /* ---- Server -------------------------------------------------------------------------------------------- */
@@ -135,8 +138,7 @@ enum pp_log_level { PP_LOG_ERROR = 0, PP_LOG_WARNING = 1, PP_LOG_INFO = 2, PP_LO
  * With PP_ISOLATE_NONE there are no worker processes: each rank runs one task at a time, rank 0 only when it is the only
  * rank, inside the program's calls. Tasks see the memory of their rank as it is. A crash ends the rank; a running task cannot be
  * stopped (pp_cancel: PP_ERR_UNSUPPORTED), an exceeded time-out is reported when it returns. workers > 1 and restart are
- * PP_ERR_UNSUPPORTED.
- * Not in this version: any setting of modules gives PP_ERR_UNSUPPORTED. */
+ * PP_ERR_UNSUPPORTED. */
 typedef struct {
     size_t size;              /* of this struct, so that it can grow */
     int workers;              /* per rank; PP_AUTODETECT = one per core that the rank may use */
@@ -151,7 +153,7 @@ typedef struct {
     pp_function initializer;  /* run once in each new worker, before its first task, for `timeout` at most */
     const void *initializer_args;
     size_t initializer_bytes;
-    const char *modules;      /* "a.so:b.so" to ship ahead of time */
+    const char *modules;      /* "a.so:b.so": opened in rank 0, and sent ahead of time to the nodes that do not have them */
     size_t queue_limit;       /* pp_submit waits while so many tasks are unfinished; 0 = no limit */
     double heartbeat;         /* seconds of silence after which a rank counts as lost; not less than 0.1 */
     int stats;                /* 1: print the statistics table at close */
@@ -270,7 +272,8 @@ typedef struct {
 
 /* Queues one call of fn with a copy of the arguments. args may be NULL when bytes is 0. Never waits for a worker.
  * Returns the null future on failure: PP_ERR_ARG, PP_ERR_FUNCTION (fn points into no code that another process
- * could have), PP_ERR_LIMIT (more than 4096 different functions), PP_ERR_NOMEM, PP_ERR_STATE (inside a task).
+ * could have), PP_ERR_MODULE (the file of its module cannot be read any more), PP_ERR_LIMIT (more than 4096 different
+ * functions), PP_ERR_NOMEM, PP_ERR_STATE (inside a task).
  * Ownership: a future is released by a successful pp_fetch, by pp_release, or by pp_server_close. */
 PP_API pp_future pp_submit(pp_server *server, pp_function fn, const void *args, size_t bytes);
 

@@ -53,10 +53,14 @@ static void send_function(struct pp_server *s, int rank, uint32_t number)
     if (r->functions_sent[number / 32] >> (number % 32) & 1) return;
     r->functions_sent[number / 32] |= 1u << (number % 32);
     const struct ppi_function_ref *ref = ppi_functions_ref(s->functions, number);
+    if (ref->travels) ppi_modules_announce(s, rank, ref);
     struct ppi_wire_function f = {.index = number,
                                   .executable = ref->executable,
                                   .build_id_bytes = ref->build_id_bytes,
+                                  .module = ref->travels,
+                                  .need_count = ref->need_count,
                                   .offset = ref->offset};
+    memcpy(f.needs, ref->needs, sizeof f.needs);
     memcpy(f.build_id, ref->build_id, sizeof f.build_id);
     ppi_ranks_post(s, rank, PPI_WIRE_FUNCTION, 0, &f, ref->module, strlen(ref->module));
 }
@@ -64,10 +68,8 @@ static void send_function(struct pp_server *s, int rank, uint32_t number)
 int ppi_server_set_initializer(struct pp_server *s)
 {
     uint32_t number;
-    int is_new;
     if (!s->options.initializer) return PP_OK;
-    int status = ppi_functions_number(s->functions, s->options.initializer, &number, &is_new);
-    if (status == PP_OK) status = ppi_agent_define(&s->workspace, number, ppi_functions_ref(s->functions, number));
+    int status = ppi_functions_number(s, s->options.initializer, &number);
     if (status != PP_OK) return status;
     return ppi_agent_set_initializer(&s->workspace, number, s->options.initializer_args, s->options.initializer_bytes,
                                      ppi_timeout_ns(s->options.timeout));

@@ -46,6 +46,7 @@ static void release(struct pp_server *s)
     ppi_scheduler_fini(&s->scheduler);
     for (uint32_t i = 0; i < s->store.used; i++) ppi_callbacks_drop(ppi_store_at(&s->store, i));
     ppi_groups_fini(&s->groups);
+    ppi_modules_fini(s);
     ppi_shares_fini(s);
     ppi_store_fini(&s->store);
     ppi_workspace_destroy(&s->workspace);
@@ -116,6 +117,7 @@ int ppi_server_create(struct pp_server **out, const struct ppi_server_setup *set
     s->full_end = &s->full;
     ppi_store_init(&s->store);
     ppi_shares_init(s);
+    ppi_modules_init(s);
     /* The driver polls the agent while it waits for the ranks' first words, before there is one. */
     s->agent.workspace = &s->workspace;
     s->agent.config.topology = &s->topology;
@@ -131,6 +133,7 @@ int ppi_server_create(struct pp_server **out, const struct ppi_server_setup *set
         describe_this_rank(s, ppi_pool_is_rank(setup->pool));
         status = ppi_server_set_initializer(s);
     }
+    if (status == PP_OK) status = ppi_modules_open(s);
     if (status == PP_OK) {
         status = ppi_ranks_handshake(s);
     }

@@ -42,7 +42,9 @@ static void stream_sent(void *ctx)
     struct pp_server *s = stream->server;
     uint32_t index;
     pthread_mutex_lock(&s->lock);
-    if (stream->is_shared) {
+    if (stream->image) {
+        ppi_modules_sent(s, (uint32_t)stream->id, stream->peer);
+    } else if (stream->is_shared) {
         ppi_shares_sent(s, stream->id);
     } else if (stream->orphaned) {
         ppi_arena_free(&s->workspace.arena, stream->offset, stream->bytes);
@@ -72,7 +74,8 @@ static struct received *exchange(struct pp_server *s, struct ppi_full_message *f
     while (streams) {
         struct ppi_outgoing_stream *next = streams->next;
         char *base = streams->is_shared ? s->workspace.shared.base : s->workspace.segment.base;
-        t->ops->stream(t, streams->peer, 1, base + streams->offset, streams->bytes, stream_sent, streams);
+        void *data = streams->image ? (void *)streams->image : base + streams->offset;
+        t->ops->stream(t, streams->peer, 1, data, streams->bytes, stream_sent, streams);
         streams = next;
     }
     t->ops->progress(t);
@@ -130,7 +133,7 @@ int ppi_server_step(struct pp_server *s, enum ppi_step may)
     struct ppi_transport *transport = may & PPI_STEP_MPI ? s->transport : NULL;
     int works = may & PPI_STEP_TASKS && s->ranks[0].is_worker;
     uint64_t now = s->now_ns = ppi_now_ns();
-    int moved = ppi_agent_poll(&s->agent, now) + ppi_shares_remove_dropped(s);
+    int moved = ppi_agent_poll(&s->agent, now) + ppi_shares_remove_dropped(s) + ppi_modules_send_wanted(s);
     ppi_server_know_workers(s);
     ppi_server_balance(s, now);
     ppi_server_dispatch(s);
@@ -191,7 +194,7 @@ static uint64_t patience(struct pp_server *s, uint64_t now_ns, uint64_t *nap_ns)
 {
     uint64_t most = ppi_agent_patience_ns(&s->agent, now_ns);
     if (!s->transport || !may_drive(s)) return most;
-    uint64_t limit = s->unfinished || s->shares.sending ? NAP_MOST_NS : NAP_IDLE_NS;
+    uint64_t limit = s->unfinished || s->shares.sending || s->modules.sending ? NAP_MOST_NS : NAP_IDLE_NS;
     if (s->unringable == 0) limit = NAP_IDLE_NS;
     *nap_ns = *nap_ns ? 2 * *nap_ns : NAP_FIRST_NS;
     if (s->unringable == 0 && *nap_ns < NAP_MOST_NS) *nap_ns = NAP_MOST_NS;
@@ -229,7 +232,8 @@ static int may_spin(const struct pp_server *s)
 /* Something is to be done besides what workers do. */
 static int has_errands(const struct pp_server *s)
 {
-    return s->outbox_count || s->agent.unpublished || s->shares.sending || s->shares.store.gone;
+    return s->outbox_count || s->agent.unpublished || s->shares.sending || s->shares.store.gone || s->modules.sending ||
+           s->modules.want_count;
 }
 
 /* Something is to be done, whether the program calls or not. */

@@ -179,6 +179,7 @@ void ppi_ranks_message(struct pp_server *s, int rank, const char *message, size_
                 result_arrived(s, rank, &record.as.RESULT, record.data, 0, now);
             break;
         case PPI_WIRE_OUTPUT: ppi_server_output(s, record.as.OUTPUT.stream, record.data, record.bytes); break;
+        case PPI_WIRE_WANT: ppi_modules_want(s, rank, record.as.WANT.number); break;
         case PPI_WIRE_BEAT: break;
         case PPI_WIRE_BYE:
             r->said_bye = 1;
@@ -330,6 +331,7 @@ int ppi_ranks_handshake(struct pp_server *s)
         }
         if (s->options.initializer) ppi_server_send_initializer(s, i);
         ppi_ranks_post(s, i, PPI_WIRE_WELCOME, 0, &w, NULL, 0);
+        ppi_modules_welcome(s, i);
     }
     return PP_OK;
 }
@@ -369,6 +371,7 @@ int ppi_ranks_ready(struct pp_server *s)
 void ppi_ranks_stop(struct pp_server *s, int status, int at_once)
 {
     if (!s->transport) return;
+    s->modules.closed = 1; /* who asks for code now does not need it any more */
     struct ppi_wire_stop w = {.status = status, .at_once = at_once, .lost = s->transport->lost};
     for (int i = 1; i < s->rank_count; i++) ppi_ranks_post(s, i, PPI_WIRE_STOP, 0, &w, NULL, 0);
     if (ppi_server_wait(s, all_bye, s, ppi_now_ns() + (at_once ? BYE_AT_ONCE_NS : BYE_PATIENCE_NS)) != PP_OK)

@@ -15,6 +15,7 @@
 #include "function/function.h"
 #include "scheduler/scheduler.h"
 #include "server/groups.h"
+#include "server/modules.h"
 #include "server/shares.h"
 #include "task/task.h"
 #include "transport/transport.h"
@@ -54,11 +55,12 @@ struct ppi_rank { /* what the server knows of a rank, rank 0 included */
 
 #define PPI_COPY_UNLOCKED ((size_t)32 << 10) /* more bytes of the program's than that are copied without the lock */
 
-struct ppi_outgoing_stream { /* arguments, or shared data, too large for a message */
+struct ppi_outgoing_stream { /* arguments, shared data or code, too large for a message */
     struct pp_server *server;
     int peer;
     int is_shared;
-    uint64_t id; /* of the task, or of the data */
+    uint64_t id; /* of the task, of the data, or the number of the module */
+    const void *image; /* the module's */
     uint64_t offset, bytes;
     int orphaned; /* the task has finished without them: free the block when they are sent */
     struct ppi_outgoing_stream *next;
@@ -99,6 +101,7 @@ struct pp_server {
     struct ppi_function_table *functions;
 
     struct ppi_shares shares;
+    struct ppi_modules modules;
     struct ppi_groups groups;
     struct ppi_callback_thread *callbacks; /* NULL until a callback is given */
     size_t with_callbacks; /* tasks that have not finished and have callbacks */
@@ -169,7 +172,7 @@ int ppi_server_submit(struct pp_server *s, pp_function fn, const void *args, siz
 /* functions.c: which number a function has. */
 int ppi_functions_create(struct ppi_function_table **out);
 void ppi_functions_destroy(struct ppi_function_table *table);
-int ppi_functions_number(struct ppi_function_table *table, pp_function fn, uint32_t *number, int *is_new);
+int ppi_functions_number(struct pp_server *s, pp_function fn, uint32_t *number); /* a new one is told to our own workers */
 const struct ppi_function_ref *ppi_functions_ref(const struct ppi_function_table *table, uint32_t number);
 
 /* finish.c: the way back. All with the lock held. */

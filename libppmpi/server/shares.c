@@ -253,7 +253,7 @@ void ppi_shares_sent(struct pp_server *s, uint64_t id)
     s->shares.sending--;
     o->streams--;
     if (o->dropped && o->streams == 0) free_object(&s->shares, index);
-    if (s->shares.sending == 0) s->wake_waiters = 1;
+    if (s->shares.sending == 0) s->wake_waiters = 1; /* of ppi_shares_settle */
 }
 
 int ppi_shares_remove_dropped(struct pp_server *s)
@@ -269,7 +269,8 @@ int ppi_shares_remove_dropped(struct pp_server *s)
 
 static int all_sent(void *arg)
 {
-    return ((const struct pp_server *)arg)->shares.sending == 0;
+    const struct pp_server *s = arg;
+    return s->shares.sending == 0 && s->modules.sending == 0 && s->modules.want_count == 0;
 }
 
 void ppi_shares_settle(struct pp_server *s)

@@ -50,7 +50,7 @@ void ppi_shares_sent(struct pp_server *s, uint64_t id);
 /* Gives a part of what was dropped back to the system, if there is any. Releases the lock meanwhile. */
 int ppi_shares_remove_dropped(struct pp_server *s);
 
-/* Waits until all data has reached its ranks. */
+/* Waits until all data has reached its ranks, and all code. */
 void ppi_shares_settle(struct pp_server *s);
 
 #endif

@@ -73,7 +73,7 @@ static int copy_unlocked(struct pp_server *s, char *to, const char *args, size_t
 int ppi_server_submit(struct pp_server *s, pp_function fn, const void *args, size_t bytes, uint32_t tag,
                       const pp_submit_options *options, int mapped, pp_future *out)
 {
-    int status = check_options(options), is_new;
+    int status = check_options(options);
     if (status != PP_OK) return status;
     uint64_t offset = 0;
     uint32_t function, index = PPI_TASK_NONE;
@@ -88,8 +88,7 @@ int ppi_server_submit(struct pp_server *s, pp_function fn, const void *args, siz
         status = ppi_error(PP_ERR_LOST, "%s", s->nobody_left);
         goto out;
     }
-    if ((status = ppi_functions_number(s->functions, fn, &function, &is_new)) != PP_OK) goto out;
-    if (is_new) ppi_agent_define(&s->workspace, function, ppi_functions_ref(s->functions, function));
+    if ((status = ppi_functions_number(s, fn, &function)) != PP_OK) goto out;
     if (bytes > PPI_TASK_INLINE_ARGS && !(offset = ppi_arena_alloc(&s->workspace.arena, bytes, &fresh))) {
         status = ppi_error(PP_ERR_NOMEM, "no memory for arguments of %zu bytes", bytes);
         goto out;

@@ -6,6 +6,7 @@
 
 struct ppi_shared_head {
     uint64_t nonce; /* of the holder's doorbell: tells this segment from any other file */
+    _Alignas(64) char modules[PPI_SHARED_MODULES_BYTES];
     _Alignas(64) struct ppi_shared_entry entries[PPI_SHARED_MAX];
 };
 

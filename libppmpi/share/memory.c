@@ -29,6 +29,11 @@ void ppi_shared_init(struct ppi_shared_store *store, struct ppi_workspace *works
     store->arena.warm_max = 0; /* what is dropped has lost its memory before it comes back */
 }
 
+void *ppi_shared_modules(const struct ppi_workspace *workspace)
+{
+    return ppi_shared_head_of(workspace)->modules;
+}
+
 void ppi_shared_fini(struct ppi_shared_store *store)
 {
     while (store->gone) {

@@ -20,6 +20,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define PPI_SHARED_MODULES_BYTES ((size_t)2 << 20) /* of the table of what travels as code, see module/ */
+
 #define PPI_SHARED_ALL UINT64_MAX /* number of a task: the program itself */
 
 static inline uint64_t ppi_shared_id(uint64_t serial, uint32_t index)
@@ -62,6 +64,9 @@ int ppi_shared_look(const struct ppi_workspace *workspace, uint64_t id, uint64_t
 
 /* Sleeps until it may be there. */
 void ppi_shared_wait(const struct ppi_workspace *workspace, uint64_t id, uint32_t ticket);
+
+/* The node's table of modules, which the holder writes. */
+void *ppi_shared_modules(const struct ppi_workspace *workspace);
 
 /* ---- writing, in the ranks: one thread at a time, or under the server's lock */
 

@@ -88,12 +88,32 @@ static int status_is_known(int status)
     return status <= PP_OK && status >= PP_ERR_INTERNAL;
 }
 
+static int can_be_streamed(enum ppi_wire_kind kind)
+{
+    return kind == PPI_WIRE_TASK || kind == PPI_WIRE_RESULT || kind == PPI_WIRE_SHARE || kind == PPI_WIRE_IMAGE;
+}
+
+static int function_is_sane(const struct ppi_wire_function *f, const struct ppi_wire_record *r)
+{
+    if (f->build_id_bytes < 1 || f->build_id_bytes > (int)sizeof f->build_id || r->bytes >= 1024) return 0;
+    if (f->module > PPI_WIRE_MODULES_MAX || f->need_count > PPI_WIRE_NEEDS_MAX) return 0;
+    for (uint32_t i = 0; i < f->need_count; i++)
+        if (f->needs[i] >= PPI_WIRE_MODULES_MAX) return 0;
+    return 1;
+}
+
+static int module_is_sane(const struct ppi_wire_module *m, const struct ppi_wire_record *r)
+{
+    if (m->number >= PPI_WIRE_MODULES_MAX || m->linked < 0 || m->linked > 1) return 0;
+    if (m->build_id_bytes < 1 || m->build_id_bytes > (int)sizeof m->build_id || m->bytes > INT64_MAX) return 0;
+    return m->path_bytes < 1024 && m->alias_bytes < 128 && m->path_bytes + m->alias_bytes == r->bytes;
+}
+
 /* What the fixed part says must agree with itself and with the bytes behind it. */
 static int sane(const struct ppi_wire_record *r)
 {
     int streamed = (r->flags & PPI_WIRE_STREAMED) != 0;
-    if (streamed && (r->bytes != 0 || (r->kind != PPI_WIRE_TASK && r->kind != PPI_WIRE_RESULT && r->kind != PPI_WIRE_SHARE)))
-        return 0;
+    if (streamed && (r->bytes != 0 || !can_be_streamed(r->kind))) return 0;
     switch (r->kind) {
     case PPI_WIRE_HELLO:
         return text_ends(r->as.HELLO.host, sizeof r->as.HELLO.host) && r->as.HELLO.limit >= 1 &&
@@ -104,9 +124,13 @@ static int sane(const struct ppi_wire_record *r)
                r->as.WELCOME.extra_number >= 0 && r->as.WELCOME.extra_gap >= 0;
     case PPI_WIRE_READY: return status_is_known(r->as.READY.status) && r->as.READY.workers >= 0 &&
                                  (r->as.READY.is_holder == 0 || r->as.READY.is_holder == 1);
-    case PPI_WIRE_FUNCTION:
-        return r->as.FUNCTION.build_id_bytes >= 1 &&
-               r->as.FUNCTION.build_id_bytes <= (int)sizeof r->as.FUNCTION.build_id && r->bytes < 1024;
+    case PPI_WIRE_FUNCTION: return function_is_sane(&r->as.FUNCTION, r);
+    case PPI_WIRE_MODULE: return module_is_sane(&r->as.MODULE, r);
+    case PPI_WIRE_WANT: return r->as.WANT.number < PPI_WIRE_MODULES_MAX;
+    case PPI_WIRE_IMAGE:
+        if (r->as.IMAGE.number >= PPI_WIRE_MODULES_MAX || !status_is_known(r->as.IMAGE.status)) return 0;
+        if (r->as.IMAGE.status != PP_OK) return !streamed;
+        return streamed ? r->as.IMAGE.bytes > PPI_WIRE_INLINE_MAX && r->as.IMAGE.bytes <= INT64_MAX : r->as.IMAGE.bytes == r->bytes;
     case PPI_WIRE_INIT: return r->as.INIT.bytes == r->bytes;
     case PPI_WIRE_TASK:
         return (streamed ? r->as.TASK.bytes > PPI_WIRE_INLINE_MAX : r->as.TASK.bytes == r->bytes) &&

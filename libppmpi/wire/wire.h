@@ -9,10 +9,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PPI_WIRE_MAGIC 0x334d5050u /* "PPM3": the last character is the protocol's version */
+#define PPI_WIRE_MAGIC 0x344d5050u /* "PPM4": the last character is the protocol's version */
 #define PPI_WIRE_INLINE_MAX 65536  /* arguments and results up to here travel inside messages */
 #define PPI_WIRE_TEXT_MAX 32768    /* output is cut into records of at most this */
 #define PPI_WIRE_WORKERS_MAX 1024  /* of one rank */
+#define PPI_WIRE_MODULES_MAX 1024  /* of one farm */
+#define PPI_WIRE_NEEDS_MAX 64      /* of one function */
 #define PPI_WIRE_FAILED_ELSEWHERE 0x7ff /* … or it has failed on another rank, and is not to be given back for others */
 #define PPI_WIRE_MESSAGE_MAX ((size_t)1 << 20)
 
@@ -27,6 +29,9 @@
     X(SHARE, ppi_wire_share)       \
     X(UNSHARE, ppi_wire_unshare)   \
     X(DROP, ppi_wire_drop)         \
+    X(MODULE, ppi_wire_module)     \
+    X(WANT, ppi_wire_want)         \
+    X(IMAGE, ppi_wire_image)       \
     X(CANCEL, ppi_wire_cancel)     \
     X(RESIZE, ppi_wire_resize)     \
     X(RECALL, ppi_wire_recall)     \
@@ -86,8 +91,11 @@ struct ppi_wire_ready {
 /* server → agent: what function number `index` is (bytes: the module's path) */
 struct ppi_wire_function {
     uint32_t index;
-    int32_t executable, build_id_bytes, reserved;
+    int32_t executable, build_id_bytes;
+    uint32_t module; /* 1 + its number, 0 = it does not travel */
+    uint32_t need_count, reserved;
     uint64_t offset;
+    uint16_t needs[PPI_WIRE_NEEDS_MAX]; /* of modules that are to be loaded before it */
     unsigned char build_id[32];
 };
 
@@ -119,6 +127,28 @@ struct ppi_wire_unshare {
 /* server → agent that has the data: those have finished */
 struct ppi_wire_drop {
     uint64_t id;
+};
+
+/* server → agent that has the node's shared data: tasks that follow may need this module (bytes: the path of its file, then the name
+ * by which others need it) */
+struct ppi_wire_module {
+    uint32_t number, reserved;
+    int32_t build_id_bytes, linked;
+    uint64_t bytes; /* of its file */
+    uint32_t path_bytes, alias_bytes;
+    unsigned char build_id[32];
+};
+
+/* agent → server: this node has no such build: send it */
+struct ppi_wire_want {
+    uint32_t number, reserved;
+};
+
+/* server → agent: here it is (bytes: the file), or why not (bytes: the text) */
+struct ppi_wire_image {
+    uint32_t number;
+    int32_t status;
+    uint64_t bytes;
 };
 
 /* server → agent: end this task */

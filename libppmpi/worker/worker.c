@@ -25,6 +25,7 @@ int ppi_worker_init(struct ppi_worker *worker, struct ppi_workspace *workspace, 
     worker->segment = segment;
     worker->segment_bytes = segment_bytes;
     worker->number = number;
+    worker->modules.workspace = workspace;
     worker->functions = calloc(PPI_FUNCTIONS_MAX, sizeof(pp_function));
     if (!worker->functions) return ppi_error(PP_ERR_NOMEM, "no memory for a worker");
     int status = ppi_results_init(worker);
@@ -41,6 +42,20 @@ void ppi_worker_fini(struct ppi_worker *worker)
     ppi_collector_fini(&worker->collector);
     ppi_results_fini(worker);
     free(worker->functions);
+    ppi_module_loader_fini(&worker->modules);
+}
+
+/* A function that lies in no module of this process: the module is loaded first. */
+static int load(struct ppi_worker *worker, const struct ppi_function_ref *ref, pp_function *out)
+{
+    struct ppi_module_loader *loader = &worker->modules;
+    uint32_t unloads = loader->unloads;
+    loader->meanwhile = worker->meanwhile;
+    loader->meanwhile_ctx = worker->meanwhile_ctx;
+    int status = ppi_module_load(loader, ref);
+    if (loader->unloads != unloads) memset(worker->functions, 0, PPI_FUNCTIONS_MAX * sizeof(pp_function));
+    if (status == PP_OK) status = ppi_function_find(ref, out);
+    return status;
 }
 
 static pp_function find(struct ppi_worker *worker, uint32_t index)
@@ -48,7 +63,10 @@ static pp_function find(struct ppi_worker *worker, uint32_t index)
     pp_function *known = &worker->functions[index % PPI_FUNCTIONS_MAX];
     if (!*known) {
         const char *entry = worker->workspace->functions + (size_t)(index % PPI_FUNCTIONS_MAX) * PPI_FUNCTION_BYTES;
-        int status = ppi_function_find((const struct ppi_function_ref *)(const void *)entry, known);
+        const struct ppi_function_ref *ref = (const struct ppi_function_ref *)(const void *)entry;
+        int travels = ref->travels > 0 && ref->build_id_bytes > 0;
+        int status = travels ? ppi_function_find_loaded(ref, known) : ppi_function_find(ref, known);
+        if (travels && status == PP_END) status = load(worker, ref, known);
         if (status != PP_OK) {
             pp_task_fail(&worker->task, 0, "%s", pp_last_error());
             worker->task.status = status;

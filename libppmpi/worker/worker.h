@@ -4,6 +4,7 @@
 #define PPI_WORKER_WORKER_H
 
 #include "channel/workspace.h"
+#include "module/load.h"
 #include "output/collect.h"
 
 #include <ppmpi.h>
@@ -40,6 +41,7 @@ struct ppi_worker {
     char *alive; /* a page that a forked child finds wiped, or NULL */
     struct ppi_collector collector;
     pp_function *functions; /* found so far, by index */
+    struct ppi_module_loader modules; /* what had to be loaded for them */
 
     /* Small results are written into a page-guarded private buffer and copied: a task that runs past its end meets
      * the guard, not the results of others. Large ones are in the segment, each between guards, read-only once done. */

@@ -17,11 +17,12 @@ scheduler  base task
 channel    base
 output     base wire
 share      base channel
-worker     base channel function topology launch wire output share
+module     base channel function share
+worker     base channel function topology launch wire output share module
 transport  base wire
-agent      base wire transport worker topology function channel output share
-server     base wire task scheduler transport agent function channel share
-api        base wire function topology launch task scheduler channel output share worker transport agent server
+agent      base wire transport worker topology function channel output share module
+server     base wire task scheduler transport agent function channel share module
+api        base wire function topology launch task scheduler channel output share module worker transport agent server
 fortran
 launcher   launch topology
 examples

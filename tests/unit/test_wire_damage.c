@@ -130,6 +130,22 @@ START_TEST(fields_that_cannot_be_right_are_damage)
     SPOILED(FUNCTION, 10, build_id_bytes, 0);
     SPOILED(FUNCTION, 10, build_id_bytes, -1);
     SPOILED(FUNCTION, 10, build_id_bytes, 33);
+    SPOILED(FUNCTION, 10, module, PPI_WIRE_MODULES_MAX + 1);
+    SPOILED(FUNCTION, 10, need_count, PPI_WIRE_NEEDS_MAX + 1);
+    SPOILED(MODULE, 10, number, PPI_WIRE_MODULES_MAX);
+    SPOILED(MODULE, 10, build_id_bytes, 0);
+    SPOILED(MODULE, 10, build_id_bytes, 33);
+    SPOILED(MODULE, 10, bytes, UINT64_MAX);
+    SPOILED(MODULE, 10, linked, 2);
+    SPOILED(MODULE, 10, path_bytes, 11);
+    SPOILED(MODULE, 10, path_bytes, UINT32_MAX);
+    SPOILED(MODULE, 10, alias_bytes, 11);
+    SPOILED(MODULE, 200, alias_bytes, 128);
+    SPOILED(WANT, 0, number, PPI_WIRE_MODULES_MAX);
+    SPOILED(IMAGE, 10, number, PPI_WIRE_MODULES_MAX);
+    SPOILED(IMAGE, 10, bytes, 9);
+    SPOILED(IMAGE, 10, bytes, UINT64_MAX);
+    SPOILED(IMAGE, 10, status, 1);
     SPOILED(INIT, 10, bytes, 11);
     SPOILED(TASK, 10, bytes, 9);
     SPOILED(TASK, 10, bytes, 11);
@@ -167,9 +183,17 @@ START_TEST(fields_that_cannot_be_right_are_damage)
     ck_assert_int_eq(read_exactly(w.message, w.bytes), PP_ERR_MPI);
     free(w.message);
 
-    /* Only tasks, results and shared data are streamed, and then nothing is inline, and it is large. */
+    w = (struct ppi_wire_writer){0};
+    f = sample(&r, PPI_WIRE_FUNCTION, 10);
+    f.FUNCTION.need_count = PPI_WIRE_NEEDS_MAX;
+    f.FUNCTION.needs[PPI_WIRE_NEEDS_MAX - 1] = PPI_WIRE_MODULES_MAX; /* there is no such module */
+    ck_assert_int_eq(ppi_wire_put(&w, PPI_WIRE_FUNCTION, 0, &f, data, 10), PP_OK);
+    ck_assert_int_eq(read_exactly(w.message, w.bytes), PP_ERR_MPI);
+    free(w.message);
+
+    /* Only tasks, results, shared data and images are streamed, and then nothing is inline, and it is large. */
     for (int kind = 1; kind < PPI_WIRE_KINDS; kind++) {
-        int can = kind == PPI_WIRE_TASK || kind == PPI_WIRE_RESULT || kind == PPI_WIRE_SHARE;
+        int can = kind == PPI_WIRE_TASK || kind == PPI_WIRE_RESULT || kind == PPI_WIRE_SHARE || kind == PPI_WIRE_IMAGE;
         for (size_t n = 0; n <= 8; n += 8) {
             w = (struct ppi_wire_writer){0};
             f = sample(&r, (enum ppi_wire_kind)kind, can ? 100000 : n);

@@ -66,6 +66,22 @@ static inline union fixed sample(struct random *r, enum ppi_wire_kind kind, size
         f.FUNCTION.offset = random_next(r);
         f.FUNCTION.build_id_bytes = 1 + (int32_t)random_below(r, 32);
         for (int i = 0; i < 32; i++) f.FUNCTION.build_id[i] = (unsigned char)random_next(r);
+        f.FUNCTION.module = (uint32_t)random_below(r, PPI_WIRE_MODULES_MAX + 1);
+        f.FUNCTION.need_count = (uint32_t)random_below(r, PPI_WIRE_NEEDS_MAX + 1);
+        for (int i = 0; i < PPI_WIRE_NEEDS_MAX; i++) f.FUNCTION.needs[i] = (uint16_t)random_below(r, PPI_WIRE_MODULES_MAX);
+        break;
+    case PPI_WIRE_MODULE:
+        f.MODULE.number = (uint32_t)random_below(r, PPI_WIRE_MODULES_MAX);
+        f.MODULE.build_id_bytes = 1 + (int32_t)random_below(r, 32);
+        f.MODULE.linked = (int32_t)random_below(r, 2);
+        f.MODULE.bytes = random_next(r) / 2;
+        f.MODULE.alias_bytes = n > 1 ? (uint32_t)random_below(r, n < 128 ? n : 128) : 0;
+        f.MODULE.path_bytes = (uint32_t)(n - f.MODULE.alias_bytes);
+        break;
+    case PPI_WIRE_WANT: f.WANT.number = (uint32_t)random_below(r, PPI_WIRE_MODULES_MAX); break;
+    case PPI_WIRE_IMAGE:
+        f.IMAGE.number = (uint32_t)random_below(r, PPI_WIRE_MODULES_MAX);
+        f.IMAGE.bytes = n;
         break;
     case PPI_WIRE_INIT:
         f.INIT.function = (uint32_t)random_next(r);
@@ -106,7 +122,7 @@ static inline union fixed sample(struct random *r, enum ppi_wire_kind kind, size
 
 static inline size_t most_bytes(enum ppi_wire_kind kind)
 {
-    return kind == PPI_WIRE_FUNCTION ? 1023 : kind == PPI_WIRE_OUTPUT ? PPI_WIRE_TEXT_MAX : PPI_WIRE_INLINE_MAX;
+    return kind == PPI_WIRE_FUNCTION || kind == PPI_WIRE_MODULE ? 1023 : kind == PPI_WIRE_OUTPUT ? PPI_WIRE_TEXT_MAX : PPI_WIRE_INLINE_MAX;
 }
 
 static inline size_t padded(size_t bytes)
@@ -160,12 +176,22 @@ static inline int read_all(const void *message, size_t bytes)
             else if (!(record.flags & PPI_WIRE_STREAMED))
                 INSIST(record.as.SHARE.bytes == record.bytes);
         }
+        if (record.kind == PPI_WIRE_MODULE) {
+            INSIST(record.as.MODULE.number < PPI_WIRE_MODULES_MAX && record.as.MODULE.build_id_bytes >= 1 && record.as.MODULE.build_id_bytes <= 32);
+            INSIST(record.as.MODULE.path_bytes + record.as.MODULE.alias_bytes == record.bytes && record.as.MODULE.alias_bytes < 128);
+        }
+        if (record.kind == PPI_WIRE_WANT) INSIST(record.as.WANT.number < PPI_WIRE_MODULES_MAX);
+        if (record.kind == PPI_WIRE_IMAGE) {
+            INSIST(record.as.IMAGE.number < PPI_WIRE_MODULES_MAX);
+            if (record.as.IMAGE.status == PP_OK && !(record.flags & PPI_WIRE_STREAMED)) INSIST(record.as.IMAGE.bytes == record.bytes);
+        }
         if (record.kind == PPI_WIRE_RESULT) {
             INSIST(record.as.RESULT.status <= 0 && record.as.RESULT.status >= PP_ERR_INTERNAL);
             if (!(record.flags & PPI_WIRE_STREAMED)) INSIST(record.as.RESULT.bytes == record.bytes);
         }
         if (record.kind == PPI_WIRE_FUNCTION)
-            INSIST(record.as.FUNCTION.build_id_bytes >= 1 && record.as.FUNCTION.build_id_bytes <= 32 && record.bytes < 1024);
+            INSIST(record.as.FUNCTION.build_id_bytes >= 1 && record.as.FUNCTION.build_id_bytes <= 32 && record.bytes < 1024 &&
+                   record.as.FUNCTION.module <= PPI_WIRE_MODULES_MAX && record.as.FUNCTION.need_count <= PPI_WIRE_NEEDS_MAX);
         count++;
     }
     if (status == 0) INSIST(reader.at == bytes);
