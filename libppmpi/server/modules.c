@@ -292,6 +292,6 @@ int ppi_modules_open(struct pp_server *s)
         free(path);
         if (status != PP_OK) return status;
         at += length;
-        if (!*at) return PP_OK;
+        if (!*at) return PP_OK; /* otherwise another name follows, which may be empty, too */
     }
 }

@@ -112,17 +112,4 @@ static void runs_everywhere(pp_function fn, int version, int library)
     CHECK_INT(missing, 0);
 }
 
-/* Fails with that status, and this in its message, on whatever worker it runs. */
-static void fails_with(pp_function fn, int status, const char *text)
-{
-    for (int i = 0; i < 20; i++) {
-        pp_future f = pp_submit(server, fn, NULL, 0);
-        CHECK_INT(pp_fetch(f, NULL, 0), status);
-        pp_task_info info = {.size = sizeof info};
-        CHECK_INT(pp_info(f, &info), PP_OK);
-        CHECK_TEXT(info.message, text);
-        CHECK_INT(pp_release(f), PP_OK);
-    }
-}
-
 #endif
