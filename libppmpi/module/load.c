@@ -48,7 +48,7 @@ static int look_at(const struct ppi_module *module, void *arg)
 }
 
 /* The module that others would be given that need this name; 0 when none of that name is loaded. */
-static int means(const char *name, struct meaning *m)
+static int means(const struct ppi_module_loader *loader, const char *name, struct meaning *m)
 {
     memset(m, 0, sizeof *m);
     void *handle = dlopen(name, RTLD_LAZY | RTLD_NOLOAD);
@@ -57,29 +57,32 @@ static int means(const char *name, struct meaning *m)
         return 0;
     }
     if (dlinfo(handle, RTLD_DI_LINKMAP, &m->map) == 0) ppi_module_each(look_at, m);
+    for (size_t i = 0; i < loader->count; i++) {
+        const struct ppi_module_info *info = loader->loaded[i].handle == handle ? loader->loaded[i].alias_of : NULL;
+        if (info) memcpy(m->id, info->build_id, sizeof m->id), m->id_bytes = info->build_id_bytes;
+    }
     dlclose(handle);
     return 1;
 }
 
 /* ---- one module */
 
-static int keep(struct ppi_module_loader *loader, void *handle)
+static void keep(struct ppi_module_loader *loader, void *handle, const struct ppi_module_info *alias_of)
 {
     if (loader->count == loader->room) {
         size_t room = loader->room ? 2 * loader->room : 16;
-        void **grown = realloc(loader->handles, room * sizeof *grown);
-        if (!grown) return 0; /* then it stays for good */
-        loader->handles = grown;
+        struct ppi_module_loaded *grown = realloc(loader->loaded, room * sizeof *grown);
+        if (!grown) return; /* then it stays for good */
+        loader->loaded = grown;
         loader->room = room;
     }
-    loader->handles[loader->count++] = handle;
-    return 1;
+    loader->loaded[loader->count++] = (struct ppi_module_loaded){handle, alias_of};
 }
 
 /* Of two builds of a library, one at a time can have its name. */
 static void unload_all(struct ppi_module_loader *loader)
 {
-    while (loader->count) dlclose(loader->handles[--loader->count]);
+    while (loader->count) dlclose(loader->loaded[--loader->count].handle);
     loader->unloads++;
 }
 
@@ -132,7 +135,7 @@ static int load(struct ppi_module_loader *loader, const struct ppi_module_entry 
         const char *text = dlerror();
         return fail(&entry->info, PP_ERR_MODULE, text ? text : "unknown reason");
     }
-    keep(loader, handle);
+    keep(loader, handle, NULL);
     return is_loaded(&entry->info) ? PP_OK : fail(&entry->info, PP_ERR_MODULE, "what was loaded is another build");
 }
 
@@ -152,25 +155,26 @@ static int name_of(const struct ppi_module *module, void *arg)
     return 1;
 }
 
-/* by_image: one of those that are to be loaded comes from an image, whose surroundings are not those of its file. */
+/* by_image: one of those that are to be loaded comes from an image, whose surroundings are not those of its file. When something
+ * had to be unloaded for it, that is all that is done. */
 static int load_needed(struct ppi_module_loader *loader, const struct ppi_module_entry *entry, int by_image)
 {
     const struct ppi_module_info *info = &entry->info;
     struct namesake loaded = {.info = info};
     struct meaning m;
-    if (*info->alias && means(info->alias, &m) && !is_id(info, m.id, m.id_bytes)) {
+    if (*info->alias && means(loader, info->alias, &m) && !is_id(info, m.id, m.id_bytes)) {
+        char why[512];
         unload_all(loader);
-        if (means(info->alias, &m) && !is_id(info, m.id, m.id_bytes)) {
-            char why[512];
-            snprintf(why, sizeof why, "this process has another build of '%s', '%s', which cannot be unloaded", info->alias, m.path);
-            return fail(info, PP_ERR_MODULE, why);
-        }
+        snprintf(why, sizeof why, "this process has another build of '%s', '%s', which cannot be unloaded", info->alias, m.path);
+        return means(loader, info->alias, &m) && !is_id(info, m.id, m.id_bytes) ? fail(info, PP_ERR_MODULE, why) : PP_OK;
     }
     int status = load(loader, entry);
-    if (status != PP_OK || !*info->alias || !by_image || means(info->alias, &m)) return status;
+    if (status != PP_OK || !*info->alias || !by_image || means(loader, info->alias, &m)) return status;
     ppi_module_each(name_of, &loaded);
     void *handle = ppi_module_call(loaded.name, info->alias);
-    return handle ? keep(loader, handle), PP_OK : fail(info, PP_ERR_MODULE, pp_last_error());
+    if (!handle) return fail(info, PP_ERR_MODULE, pp_last_error());
+    keep(loader, handle, info);
+    return PP_OK;
 }
 
 /* Which of them are there, or why not. */
@@ -198,20 +202,19 @@ int ppi_module_load(struct ppi_module_loader *loader, const struct ppi_function_
     for (uint32_t i = 0; i < ref->need_count && i < PPI_FUNCTION_NEEDS_MAX; i++)
         modules[count++] = ppi_module_wait(loader->workspace, ref->needs[i], loader->meanwhile, loader->meanwhile_ctx);
     modules[count++] = last;
-    int status = look(modules, count, &by_image);
-    for (int round = 0; status == PP_OK && round < ROUNDS; round++) {
+    for (int round = 0; round < ROUNDS; round++) {
         uint32_t unloads = loader->unloads, i = 0;
-        while (i + 1 < count && status == PP_OK) status = load_needed(loader, modules[i++], by_image);
-        /* One of them has made room for itself, perhaps at the expense of those before. */
-        if (status == PP_OK && loader->unloads != unloads && round + 1 < ROUNDS) continue;
-        return status == PP_OK ? load(loader, last) : status;
+        int status = look(modules, count, &by_image);
+        while (i + 1 < count && status == PP_OK && loader->unloads == unloads) status = load_needed(loader, modules[i++], by_image);
+        if (status != PP_OK) return status;
+        if (loader->unloads == unloads) return load(loader, last);
     }
-    return status;
+    return fail(&last->info, PP_ERR_MODULE, "libraries that it needs do not stand each other");
 }
 
 void ppi_module_loader_fini(struct ppi_module_loader *loader)
 {
-    free(loader->handles);
-    loader->handles = NULL;
+    free(loader->loaded);
+    loader->loaded = NULL;
     loader->count = loader->room = 0;
 }

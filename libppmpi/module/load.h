@@ -8,7 +8,10 @@ struct ppi_module_loader {
     const struct ppi_workspace *workspace;
     int (*meanwhile)(void *ctx); /* as for ppi_module_wait */
     void *meanwhile_ctx;
-    void **handles; /* of what was loaded */
+    struct ppi_module_loaded {
+        void *handle;
+        const struct ppi_module_info *alias_of; /* it only lends that one its name, see alias.h; NULL = it is a module itself */
+    } * loaded;
     size_t count, room;
     uint32_t unloads; /* how often that was given up again: functions that were found before are not there any more */
 };

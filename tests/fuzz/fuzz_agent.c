@@ -103,6 +103,8 @@ static int is_fit(const char *message, size_t bytes)
         if (r.kind == PPI_WIRE_STOP || r.kind == PPI_WIRE_INIT) return 0;
         if (r.kind == PPI_WIRE_FUNCTION && (r.as.FUNCTION.index == PROPER || r.bytes > 0)) return 0;
         if (r.kind == PPI_WIRE_FUNCTION && memcmp(r.as.FUNCTION.build_id, proper.build_id, 4) == 0) return 0;
+        if (r.kind == PPI_WIRE_FUNCTION && r.as.FUNCTION.module) return 0; /* a task would wait for one that nobody sends, or run what was sent */
+        if (r.kind == PPI_WIRE_IMAGE && r.flags & PPI_WIRE_STREAMED && r.as.IMAGE.bytes > STREAM_MOST) return 0;
         if (r.kind == PPI_WIRE_TASK && r.as.TASK.id >> 63) return 0; /* those are the proper ones', which the fuzzer can learn */
         if (r.kind == PPI_WIRE_TASK && r.flags & PPI_WIRE_STREAMED && r.as.TASK.bytes > STREAM_MOST) return 0;
         if (r.kind == PPI_WIRE_SHARE && r.flags & PPI_WIRE_STREAMED && r.as.SHARE.bytes > STREAM_MOST) return 0;
@@ -116,8 +118,8 @@ static void offer_streams(const char *message, size_t bytes)
     struct ppi_wire_record r;
     if (ppi_wire_open(&reader, message, bytes) != PP_OK) return;
     while (ppi_wire_next(&reader, &r) > 0) {
-        if (!(r.flags & PPI_WIRE_STREAMED) || (r.kind != PPI_WIRE_TASK && r.kind != PPI_WIRE_SHARE)) continue;
-        uint64_t n = r.kind == PPI_WIRE_TASK ? r.as.TASK.bytes : r.as.SHARE.bytes;
+        if (!(r.flags & PPI_WIRE_STREAMED) || (r.kind != PPI_WIRE_TASK && r.kind != PPI_WIRE_SHARE && r.kind != PPI_WIRE_IMAGE)) continue;
+        uint64_t n = r.kind == PPI_WIRE_TASK ? r.as.TASK.bytes : r.kind == PPI_WIRE_SHARE ? r.as.SHARE.bytes : r.as.IMAGE.bytes;
         REQUIRE(server->ops->stream(server, 1, 1, zeros, n, no_stream, NULL) == PP_OK);
     }
 }
@@ -179,6 +181,13 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     share.bytes = 100000;
     ppi_wire_put(&w, PPI_WIRE_SHARE, PPI_WIRE_STREAMED, &share, NULL, 0);
     seeds_write(folder, "share", w.message, w.bytes);
+    for (uint32_t i = 0; i < 3; i++) { /* in a message, as a stream, and none */
+        struct ppi_wire_module module = {.number = 10 + i, .build_id_bytes = 20, .bytes = i == 1 ? 100000 : 100, .path_bytes = 9, .alias_bytes = 6};
+        struct ppi_wire_image image = {.number = 10 + i, .status = i == 2 ? PP_ERR_MODULE : PP_OK, .bytes = module.bytes};
+        ppi_wire_put(&w, PPI_WIRE_MODULE, 0, &module, "/no/where/lib.so", 15);
+        ppi_wire_put(&w, PPI_WIRE_IMAGE, i == 1 ? PPI_WIRE_STREAMED : 0, &image, i == 1 ? NULL : zeros, i == 1 ? 0 : 100);
+    }
+    seeds_write(folder, "module", w.message, w.bytes);
     free(w.message);
     return 0;
 }

@@ -92,7 +92,9 @@ static void build(struct ppi_wire_writer *w, const pp_future *f, const uint8_t *
             break;
         }
         default: {
+            struct ppi_wire_want want = {.number = (uint32_t)(data[6] | data[7] << 8)};
             struct ppi_wire_bye r = {0, 0};
+            if (data[6] & 1) ppi_wire_put(w, PPI_WIRE_WANT, 0, &want, NULL, 0);
             ppi_wire_put(w, PPI_WIRE_BYE, 0, &r, NULL, 0);
         }
         }
