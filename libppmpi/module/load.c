@@ -214,6 +214,7 @@ int ppi_module_load(struct ppi_module_loader *loader, const struct ppi_function_
 
 void ppi_module_loader_fini(struct ppi_module_loader *loader)
 {
+    unload_all(loader);
     free(loader->loaded);
     loader->loaded = NULL;
     loader->count = loader->room = 0;

@@ -19,6 +19,8 @@ struct ppi_module_loader {
 /* Waits for the module of a function and for what that needs, and loads what is not loaded. PP_ERR_MODULE with the loader's message, or what
  * the table has. */
 int ppi_module_load(struct ppi_module_loader *loader, const struct ppi_function_ref *ref);
-void ppi_module_loader_fini(struct ppi_module_loader *loader); /* what is loaded stays */
+
+/* Closes what was loaded: a rank that runs tasks itself goes on without it. */
+void ppi_module_loader_fini(struct ppi_module_loader *loader);
 
 #endif
