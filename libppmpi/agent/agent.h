@@ -26,6 +26,7 @@ struct ppi_agent_events {
     void (*finished)(void *ctx, const struct ppi_job *job, struct ppi_result *result);
     void (*output)(void *ctx, int stream, const char *text, size_t bytes); /* whole lines, 0 = stdout, 1 = stderr */
     void *ctx;
+    void (*gone)(void *ctx, uint32_t segment); /* a worker has ended whose segment was told of (peer_id); or NULL */
 };
 
 /* A large result that stays in its worker's segment. Whoever takes it from ppi_result (sets result->loan to NULL) gives it
@@ -44,6 +45,7 @@ struct ppi_agent_config {
     int extra_gap;    /* … between which lie so many of others' */
     int restart;      /* fresh process after so many jobs; 0 = never */
     int bind;         /* 1: each worker to its cores */
+    int open_segments; /* their descriptors stay, for another rank to open them */
     const struct ppi_topology *topology;
 };
 
@@ -238,6 +240,8 @@ struct ppi_worker_segment {
     int slot, loans, current; /* current: the slot's worker still writes to it */
     struct ppi_loan *lent;
     uint64_t returned; /* bytes that were given back and kept their memory, since the worker last looked */
+    uint32_t peer_id;  /* what the server knows it by, 0 = it has not been told of it, see lend.c; */
+    int peer_reads;    /* … and it has mapped it */
 };
 
 /* slots.c */

@@ -168,6 +168,7 @@ int ppi_agent_serve(struct ppi_transport *transport, struct ppi_workspace *works
     }
     /* Streams read from the workers' segments: let them end first. */
     if (!s.server_lost) settle(transport, 2);
+    ppi_serving_take_all_back(&s);
     if (s.open)
         ppi_agent_close(&s.agent, s.at_once ? 0 : 2);
     else if (!s.welcomed)

@@ -56,6 +56,18 @@ static void args_arrived(void *ctx)
     free(in);
 }
 
+static void add_in_place(struct ppi_serving *s, struct ppi_job *job, const void *data)
+{
+    struct ppi_wire_place place;
+    memcpy(&place, data, sizeof place);
+    if (ppi_peer_has(&s->workspace->server, place.offset, job->bytes)) {
+        job->args.offset = place.offset | PPI_JOB_AT_SERVER;
+        add(s, job);
+    } else {
+        refuse(s, job, "the task's arguments are not in the server's memory");
+    }
+}
+
 static void on_task(struct ppi_serving *s, const struct ppi_wire_record *record)
 {
     const struct ppi_wire_task *w = &record->as.TASK;
@@ -73,6 +85,10 @@ static void on_task(struct ppi_serving *s, const struct ppi_wire_record *record)
         return;
     }
     job.flags = PPI_JOB_BLOCK;
+    if (record->flags & PPI_WIRE_IN_PLACE) {
+        add_in_place(s, &job, record->data);
+        return;
+    }
     job.args.offset = ppi_arena_alloc(&s->workspace->arena, w->bytes, NULL);
     char *to = job.args.offset ? s->workspace->segment.base + job.args.offset : NULL;
     if (record->flags & PPI_WIRE_STREAMED) {
@@ -116,14 +132,17 @@ static void on_welcome(struct ppi_serving *s, const struct ppi_wire_welcome *w)
                                       .extra_gap = w->extra_gap,
                                       .restart = w->restart,
                                       .bind = w->bind,
+                                      .open_segments = w->same_node,
                                       .topology = s->topology};
-    struct ppi_agent_events events = {ppi_serving_finished, ppi_serving_output, s};
+    struct ppi_agent_events events = {ppi_serving_finished, ppi_serving_output, s, ppi_serving_gone};
+    int reads_arguments = ppi_serving_read_arguments(s, w);
+    s->lends = w->same_node;
     ppi_agent_join_holder(&s->shared, s->pool, w);
     int status = ppi_agent_open(&s->agent, s->workspace, s->pool, &config, &events);
     s->welcomed = 1;
     s->open = status == PP_OK;
     const char *why = s->open ? "" : pp_last_error();
-    struct ppi_wire_ready ready = {status, s->open ? ppi_agent_takers(&s->agent) : 0, s->shared.is_holder, 0};
+    struct ppi_wire_ready ready = {status, s->open ? ppi_agent_takers(&s->agent) : 0, s->shared.is_holder, reads_arguments};
     ppi_serving_post(s, PPI_WIRE_READY, 0, &ready, why, strlen(why));
 }
 
@@ -132,7 +151,7 @@ void ppi_serving_returned(void *ctx, const struct ppi_job *job)
     struct ppi_serving *s = ctx;
     struct ppi_wire_returned w = {.id = job->id, .attempt = job->attempt};
     ppi_serving_post(s, PPI_WIRE_RETURNED, 0, &w, NULL, 0);
-    if (job->flags & PPI_JOB_BLOCK) ppi_arena_free(&s->workspace->arena, job->args.offset, job->bytes);
+    ppi_serving_free_args(s, job);
 }
 
 static void on_resize(struct ppi_serving *s, int workers)
@@ -179,6 +198,8 @@ static void on_message(struct ppi_serving *s, const char *message, size_t bytes)
         case PPI_WIRE_BEAT: break;
         case PPI_WIRE_RESIZE: on_resize(s, record.as.RESIZE.workers); break;
         case PPI_WIRE_RECALL: on_recall(s, record.as.RECALL.count); break;
+        case PPI_WIRE_MAPPED: ppi_serving_mapped(s, &record.as.MAPPED); break;
+        case PPI_WIRE_GIVE_BACK: ppi_serving_given_back(s, record.as.GIVE_BACK.loan); break;
         case PPI_WIRE_STOP:
             s->stopping = 1;
             s->status = record.as.STOP.status;

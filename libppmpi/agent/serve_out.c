@@ -82,6 +82,8 @@ void ppi_serving_finished(void *ctx, const struct ppi_job *job, struct ppi_resul
     char no_memory[64];
     if (r->bytes <= PPI_WIRE_INLINE_MAX) {
         ppi_serving_post(s, PPI_WIRE_RESULT, 0, &w, r->data, r->bytes);
+    } else if (ppi_serving_lend(s, r, &w)) {
+        /* the server reads it where it is */
     } else if (stream_result(s, r)) {
         ppi_serving_post(s, PPI_WIRE_RESULT, PPI_WIRE_STREAMED, &w, NULL, 0);
     } else {
@@ -90,7 +92,7 @@ void ppi_serving_finished(void *ctx, const struct ppi_job *job, struct ppi_resul
         w.bytes = strlen(no_memory);
         ppi_serving_post(s, PPI_WIRE_RESULT, 0, &w, no_memory, w.bytes);
     }
-    if (job->flags & PPI_JOB_BLOCK) ppi_arena_free(&s->workspace->arena, job->args.offset, job->bytes);
+    ppi_serving_free_args(s, job);
 }
 
 void ppi_serving_running(void *ctx, const struct ppi_running *running)

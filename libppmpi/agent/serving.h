@@ -26,6 +26,9 @@ struct ppi_serving {
     uint64_t out_since_ns; /* when the first of it was put there */
     struct ppi_loan_stream *loans; /* to be streamed after the message */
     struct ppi_loan_stream **loans_end;
+    int lends; /* on the server's node: large results stay where they are, see lend.c */
+    struct ppi_loan **lent; /* to the server, which knows them by their index; NULL where the index is free */
+    uint32_t lent_room, lent_next, segments;
 };
 
 /* serve_out.c. post: into the message that is being filled, which leaves when it is large, and otherwise with flush, and with
@@ -36,6 +39,22 @@ void ppi_serving_flush(struct ppi_serving *s);
 void ppi_serving_finished(void *ctx, const struct ppi_job *job, struct ppi_result *r);
 void ppi_serving_output(void *ctx, int stream, const char *text, size_t bytes);
 void ppi_serving_running(void *ctx, const struct ppi_running *running);
+
+/* The arguments of a job that has ended here. Those that are read at the server's are the server's. */
+static inline void ppi_serving_free_args(struct ppi_serving *s, const struct ppi_job *job)
+{
+    if ((job->flags & PPI_JOB_BLOCK) && !(job->args.offset & PPI_JOB_AT_SERVER))
+        ppi_arena_free(&s->workspace->arena, job->args.offset, job->bytes);
+}
+
+/* lend.c. read_arguments: whether this rank can read them in the server's memory. lend: the result stays, and the server
+ * is told where it is; 0 when it has to be sent. */
+int ppi_serving_read_arguments(struct ppi_serving *s, const struct ppi_wire_welcome *w);
+int ppi_serving_lend(struct ppi_serving *s, struct ppi_result *r, const struct ppi_wire_result *w);
+void ppi_serving_mapped(struct ppi_serving *s, const struct ppi_wire_mapped *w);
+void ppi_serving_given_back(struct ppi_serving *s, uint32_t loan);
+void ppi_serving_gone(void *ctx, uint32_t segment);
+void ppi_serving_take_all_back(struct ppi_serving *s);
 
 /* serve_in.c: takes in what has come; how much moved. */
 int ppi_serving_receive(struct ppi_serving *s);

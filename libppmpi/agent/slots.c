@@ -35,6 +35,13 @@ static size_t segment_bytes(const struct ppi_agent *agent)
     return (size_t)(bytes < least ? least : bytes) / 4096 * 4096;
 }
 
+/* The number tells how many there are: the program, and workers to come, need some too. */
+static int may_stay_open(int fd)
+{
+    struct rlimit limit;
+    return getrlimit(RLIMIT_NOFILE, &limit) == 0 && (rlim_t)fd < limit.rlim_cur / 2;
+}
+
 static int make_pipes(int read_fd[2], int write_fd[2])
 {
     for (int i = 0; i < 2; i++) {
@@ -52,12 +59,13 @@ static int make_pipes(int read_fd[2], int write_fd[2])
     return PP_OK;
 }
 
-static void drop_segment(struct ppi_slot *slot)
+static void drop_segment(struct ppi_agent *agent, struct ppi_slot *slot)
 {
     struct ppi_worker_segment *segment = slot->segment;
     slot->segment = NULL;
     if (!segment) return;
     segment->current = 0;
+    if (segment->peer_id && agent->events.gone) agent->events.gone(agent->events.ctx, segment->peer_id);
     if (segment->loans) return; /* the last one who gives back clears it away */
     ppi_segment_destroy(&segment->map);
     free(segment);
@@ -112,7 +120,7 @@ int ppi_slot_start(struct ppi_agent *agent, int index)
         free(segment);
         return status;
     }
-    ppi_segment_close_fd(&segment->map);
+    if (!agent->config.open_segments || !may_stay_open(segment->map.fd)) ppi_segment_close_fd(&segment->map);
     memcpy(slot->read_fd, start.read_fd, sizeof slot->read_fd);
     slot->segment = segment;
     slot->state = PPI_SLOT_STARTING;
@@ -253,7 +261,7 @@ static void ended(struct ppi_agent *agent, int index, int wait_status, uint64_t 
         if (slot->read_fd[i] >= 0) close(slot->read_fd[i]);
         slot->read_fd[i] = -1;
     }
-    drop_segment(slot);
+    drop_segment(agent, slot);
     if (slot->state != PPI_SLOT_LEAVING) agent->alive--;
     int retiring = slot->state == PPI_SLOT_LEAVING;
     slot->state = PPI_SLOT_EMPTY;

@@ -5,7 +5,6 @@
 #include "base/log.h"
 #include "base/role.h"
 #include "base/status.h"
-#include "module/closure.h"
 #include "server/report.h"
 
 #include <ppmpi_mpi.h>

@@ -22,6 +22,9 @@
 
 enum ppi_job_flags { PPI_JOB_BLOCK = 1 }; /* the arguments are in the workspace at `offset`, not inline */
 
+/* In the offset: it counts from the start of the server's memory, not of this rank's. */
+#define PPI_JOB_AT_SERVER ((uint64_t)1 << 63)
+
 /* One call, as it lies in the ring; a cache line. */
 struct ppi_job {
     _Alignas(64) union { /* first, so that arguments are aligned as the slot is */

@@ -45,10 +45,10 @@ int ppi_workspace_create(struct ppi_workspace *out, uint64_t arena_bytes)
         ppi_segment_destroy(&w.bell_segment);
         return status;
     }
-    ppi_segment_close_fd(&w.segment); /* forked workers inherit the mapping */
     w.bell = (struct ppi_doorbell *)(void *)w.bell_segment.base;
     if (getrandom(&w.bell->nonce, sizeof w.bell->nonce, GRND_NONBLOCK) < 0) w.bell->nonce = (uintptr_t)&w ^ (uint64_t)getpid();
     w.board = (struct ppi_board *)(void *)w.segment.base;
+    w.board->nonce = w.bell->nonce;
     w.requests = (struct ppi_requests *)(void *)(w.segment.base + sizeof *w.board);
     w.shared_notes = (char *)w.requests + requests;
     w.functions = w.shared_notes + notes;
@@ -61,6 +61,7 @@ int ppi_workspace_create(struct ppi_workspace *out, uint64_t arena_bytes)
 void ppi_workspace_renew(const struct ppi_workspace *workspace, struct ppi_workspace *out)
 {
     *out = *workspace;
+    out->board->nonce = out->bell->nonce; /* the farm before has given all memory back */
     /* A farm before may have had another rank's segment in the place of ours. */
     mmap(out->shared.base, out->shared.bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE | MAP_FIXED, out->shared.fd, 0);
     madvise(out->shared.base, out->shared.bytes, MADV_DONTDUMP);
@@ -70,6 +71,7 @@ void ppi_workspace_renew(const struct ppi_workspace *workspace, struct ppi_works
 void ppi_workspace_destroy(struct ppi_workspace *workspace)
 {
     ppi_arena_fini(&workspace->arena);
+    ppi_peer_unmap(&workspace->server);
     if (workspace->kept) {
         /* All of it reads as zeros then, as it did when it was new. */
         ppi_memory_remove(workspace->segment.base, workspace->segment.bytes);
@@ -82,6 +84,7 @@ void ppi_workspace_destroy(struct ppi_workspace *workspace)
 
 void ppi_workspace_protect(struct ppi_workspace *workspace)
 {
+    ppi_segment_close_fd(&workspace->segment); /* the mapping is inherited, and could be made writable by it */
     mprotect(workspace->segment.base, workspace->segment.bytes, PROT_READ);
     mprotect(workspace->shared.base, workspace->shared.bytes, PROT_READ);
 }

@@ -7,6 +7,7 @@
 #include "channel/arena.h"
 #include "channel/channel.h"
 #include "channel/doorbell.h"
+#include "channel/peer_memory.h"
 #include "channel/segment.h"
 
 #define PPI_WORKERS_MAX 1024    /* worker slots of one rank */
@@ -21,6 +22,7 @@ struct ppi_board {
     uint32_t has_initializer; /* the rest is set before the workers start */
     uint64_t warm_max;        /* for their arenas of results; the same as of ours */
     _Atomic uint64_t promised; /* bytes of the arena that data on its way will fill */
+    uint64_t nonce;           /* the doorbell's: tells this memory from any other */
     struct ppi_job initializer;
 };
 
@@ -33,6 +35,7 @@ struct ppi_workspace {
     char *shared_notes;             /* PPI_SHARED_MAX entries: what this rank knows of the shared data */
     struct ppi_requests *requests;  /* PPI_WORKERS_MAX */
     struct ppi_arena arena;         /* of arguments and of other data for workers */
+    struct ppi_peer_memory server;  /* rank 0's segment, where this rank reads arguments in place */
     int kept; /* for the next farm: destroying it gives its memory back, and the mappings stay */
 };
 

@@ -101,6 +101,11 @@ static void give_there(struct pp_server *s, int rank, uint32_t index, struct ppi
         ppi_ranks_post(s, rank, PPI_WIRE_TASK, 0, &w, args, t->bytes);
         return;
     }
+    if (s->ranks[rank].reads_arguments) {
+        struct ppi_wire_place place = {.offset = t->u.args.offset};
+        ppi_ranks_post(s, rank, PPI_WIRE_TASK, PPI_WIRE_IN_PLACE, &w, &place, sizeof place);
+        return;
+    }
     struct ppi_outgoing_stream *stream = calloc(1, sizeof *stream);
     struct ppi_task_extra *extra = ppi_server_extra(s, t);
     if (!stream || !extra) {

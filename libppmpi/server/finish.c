@@ -19,6 +19,7 @@ static void free_args(struct pp_server *s, struct ppi_task *t)
 {
     if (!(t->flags & PPI_TASK_BLOCK)) return;
     t->flags &= (uint8_t)~PPI_TASK_BLOCK;
+    if (t->extra && t->extra->args_stay) return;
     if (t->extra && t->extra->stream) {
         t->extra->stream->orphaned = 1; /* MPI still reads them */
         t->extra->stream = NULL;
@@ -42,7 +43,7 @@ void ppi_server_dispose(struct pp_server *s, uint32_t index)
     ppi_groups_unlist(&s->groups, index);
     if (t->flags & PPI_TASK_CALLING) return; /* its callbacks may still use it: they come back here */
     if (t->flags & PPI_TASK_LOAN)
-        ppi_agent_return_loan(&s->agent, t->u.result.value.lent.loan);
+        ppi_server_return_loan(s, t->u.result.value.lent.loan);
     else if (t->flags & PPI_TASK_BLOCK)
         ppi_arena_free(&s->workspace.arena, t->u.result.value.offset, t->bytes);
     t->flags &= (uint8_t) ~(PPI_TASK_LOAN | PPI_TASK_BLOCK);

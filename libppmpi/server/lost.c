@@ -34,6 +34,7 @@ static void give_away(struct pp_server *s, uint32_t index, const char *why)
     int began = t->state == PPI_TASK_RUNNING;
     struct ppi_task_extra *extra = began ? ppi_server_extra(s, t) : t->extra;
     if (t->extra) t->extra->stream = NULL; /* what it still sends matters to nobody */
+    if (s->ranks[t->agent].reads_arguments && (t->flags & PPI_TASK_BLOCK) && ppi_server_extra(s, t)) t->extra->args_stay = 1;
     if (t->state == PPI_TASK_CANCELLING) {
         ppi_server_end(s, index, PP_ERR_CANCELLED, "");
         return;
@@ -64,6 +65,7 @@ static void lose(struct pp_server *s, int rank, const char *how)
     r->workers = 0;
     if (!r->bell) s->unringable--;
     ppi_lost_close(r);
+    ppi_lent_lost(r);
     s->transport->ops->forget(s->transport, rank);
     s->workspace.board->promised -= r->promised; /* what it was sending comes no more */
     r->promised = 0;

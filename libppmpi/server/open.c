@@ -35,6 +35,7 @@ static void release(struct pp_server *s)
     for (int i = 0; s->ranks && i < s->rank_count; i++) {
         ppi_bell_close(s->ranks[i].bell);
         ppi_lost_close(&s->ranks[i]);
+        ppi_lent_close(&s->ranks[i]);
         free(s->ranks[i].out.message);
         free(s->ranks[i].functions_sent);
     }
@@ -83,7 +84,7 @@ static int start_workers(struct pp_server *s, struct ppi_pool *pool)
                                       .restart = s->options.restart,
                                       .bind = 1,
                                       .topology = &s->topology};
-    struct ppi_agent_events events = {ppi_server_job_finished, ppi_server_output, s};
+    struct ppi_agent_events events = {ppi_server_job_finished, ppi_server_output, s, NULL};
     int status = ppi_agent_open(&s->agent, &s->workspace, pool, &config, &events);
     if (status != PP_OK) return status;
     s->ranks[0].workers = ppi_agent_takers(&s->agent);
@@ -178,7 +179,7 @@ static void give_back_loans(struct pp_server *s)
         struct ppi_task *t = ppi_store_at(&s->store, i);
         if (!(t->flags & PPI_TASK_LOAN)) continue;
         t->flags &= (uint8_t)~PPI_TASK_LOAN;
-        ppi_agent_return_loan(&s->agent, t->u.result.value.lent.loan);
+        ppi_server_return_loan(s, t->u.result.value.lent.loan);
     }
     ppi_server_purge(s);
 }

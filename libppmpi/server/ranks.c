@@ -48,7 +48,7 @@ struct incoming_stream { /* a result that is too large for a message */
 };
 
 static void result_arrived(struct pp_server *s, int rank, const struct ppi_wire_result *w, const void *data, int in_arena,
-                           uint64_t now_ns)
+                           struct ppi_loan *loan, uint64_t now_ns)
 {
     struct ppi_result r = {.status = w->status,
                            .code = w->code,
@@ -57,11 +57,13 @@ static void result_arrived(struct pp_server *s, int rank, const struct ppi_wire_
                            .pid = (long)w->pid,
                            .data = data,
                            .bytes = w->bytes,
+                           .loan = loan,
                            .in_arena = in_arena};
     /* Clocks of different nodes do not agree; how long ago it was does. */
     r.finished_ns = now_ns - (w->age_ns < now_ns ? w->age_ns : 0);
     r.started_ns = r.finished_ns - (w->duration_ns < r.finished_ns ? w->duration_ns : 0);
     ppi_server_outcome(s, rank, w->id, w->attempt, &r);
+    if (r.loan) ppi_server_return_loan(s, r.loan); /* nobody took it */
     if (r.in_arena) ppi_arena_free(&s->workspace.arena, (uint64_t)((const char *)data - s->workspace.segment.base), w->bytes);
 }
 
@@ -83,10 +85,10 @@ static void stream_arrived(void *ctx)
         snprintf(no_memory, sizeof no_memory, "no memory for the result of %llu bytes", (unsigned long long)in->w.bytes);
         in->w.status = PP_ERR_NOMEM;
         in->w.bytes = strlen(no_memory);
-        result_arrived(s, in->rank, &in->w, no_memory, 0, in->finished_ns);
+        result_arrived(s, in->rank, &in->w, no_memory, 0, NULL, in->finished_ns);
     } else {
         promise(s, in->rank, -(int64_t)in->w.bytes);
-        result_arrived(s, in->rank, &in->w, s->workspace.segment.base + in->offset, 1, in->finished_ns);
+        result_arrived(s, in->rank, &in->w, s->workspace.segment.base + in->offset, 1, NULL, in->finished_ns);
     }
     pthread_mutex_unlock(&s->lock);
     free(in);
@@ -101,6 +103,21 @@ static void begin_stream(struct pp_server *s, int rank, const struct ppi_wire_re
     if (in->offset) promise(s, rank, (int64_t)w->bytes);
     s->transport->ops->stream(s->transport, rank, 0, in->offset ? s->workspace.segment.base + in->offset : NULL, w->bytes,
                               stream_arrived, in);
+}
+
+/* A result that stays where it is. */
+static void result_in_place(struct pp_server *s, int rank, struct ppi_wire_result *w, const void *behind, uint64_t now_ns)
+{
+    static const char wrong[] = "the result is not where its rank says";
+    struct ppi_wire_place place;
+    const void *data = wrong;
+    memcpy(&place, behind, sizeof place);
+    struct ppi_loan *loan = ppi_lent_take(s, rank, &place, w->bytes, &data);
+    if (!loan) {
+        w->status = PP_ERR_NOMEM;
+        w->bytes = sizeof wrong - 1;
+    }
+    result_arrived(s, rank, w, data, 0, loan, now_ns);
 }
 
 /* ---- messages */
@@ -159,6 +176,7 @@ void ppi_ranks_message(struct pp_server *s, int rank, const char *message, size_
             }
             r->ready = 1;
             r->is_holder = record.as.READY.is_holder;
+            r->reads_arguments = record.as.READY.reads_arguments;
             r->barren = record.as.READY.status != PP_OK;
             if (record.as.READY.workers < r->workers) r->workers = record.as.READY.workers; /* it was asked for no more */
             if (record.as.READY.status != PP_OK)
@@ -175,9 +193,13 @@ void ppi_ranks_message(struct pp_server *s, int rank, const char *message, size_
         case PPI_WIRE_RESULT:
             if (record.flags & PPI_WIRE_STREAMED)
                 begin_stream(s, rank, &record.as.RESULT);
+            else if (record.flags & PPI_WIRE_IN_PLACE)
+                result_in_place(s, rank, &record.as.RESULT, record.data, now);
             else
-                result_arrived(s, rank, &record.as.RESULT, record.data, 0, now);
+                result_arrived(s, rank, &record.as.RESULT, record.data, 0, NULL, now);
             break;
+        case PPI_WIRE_SEGMENT: ppi_lent_map(s, rank, &record.as.SEGMENT); break;
+        case PPI_WIRE_GONE: ppi_lent_gone(s, rank, record.as.GONE.segment); break;
         case PPI_WIRE_OUTPUT: ppi_server_output(s, record.as.OUTPUT.stream, record.data, record.bytes); break;
         case PPI_WIRE_WANT: ppi_modules_want(s, rank, record.as.WANT.number); break;
         case PPI_WIRE_BEAT: break;
@@ -312,6 +334,7 @@ int ppi_ranks_handshake(struct pp_server *s)
         struct ppi_wire_welcome w = {.server_pid = getpid(),
                                      .bell_nonce = ppi_bell_nonce(&s->workspace),
                                      .bell_fd = s->workspace.bell_segment.fd,
+                                     .arguments_fd = s->workspace.segment.fd,
                                      .same_node = r->node == s->ranks[0].node,
                                      .workers = r->workers,
                                      .first_number = r->first_number,

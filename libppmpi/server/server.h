@@ -47,6 +47,8 @@ struct ppi_rank { /* what the server knows of a rank, rank 0 included */
     int pidfd;         /* of a rank on our node, to see its end; -1 = none */
     uint64_t heard_ns; /* when the last word came */
     uint64_t promised; /* of the board's: results of this rank that are on their way */
+    int reads_arguments; /* that are too large for a message, in our memory */
+    struct ppi_lent_segment *lent; /* of its workers, whose results stay where they are */
     struct ppi_doorbell *bell; /* of a rank on our node, NULL = cannot be rung */
     struct ppi_wire_writer out;
     int in_outbox;
@@ -236,6 +238,14 @@ void ppi_ranks_post(struct pp_server *s, int rank, enum ppi_wire_kind kind, unsi
 int ppi_ranks_find_worker(const struct pp_server *s, int number, int *slot);
 void ppi_ranks_message(struct pp_server *s, int rank, const char *message, size_t bytes);
 void ppi_ranks_stop(struct pp_server *s, int status, int at_once);
+
+/* lent.c: large results of ranks on this node, which stay in their worker's segment. With the lock held. */
+void ppi_lent_map(struct pp_server *s, int rank, const struct ppi_wire_segment *w);
+struct ppi_loan *ppi_lent_take(struct pp_server *s, int rank, const struct ppi_wire_place *place, uint64_t bytes, const void **data);
+void ppi_lent_gone(struct pp_server *s, int rank, uint32_t segment);
+void ppi_lent_lost(struct ppi_rank *r);
+void ppi_lent_close(struct ppi_rank *r); /* nothing is read there any more */
+void ppi_server_return_loan(struct pp_server *s, struct ppi_loan *loan); /* any result that was lent, also our own workers' */
 
 /* resize.c, with the lock held */
 int ppi_server_resize(struct pp_server *s, int workers); /* PP_AUTODETECT = by the rule */

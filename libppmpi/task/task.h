@@ -43,6 +43,7 @@ struct ppi_task_extra {
     int told; /* whoever waited for it has been told, although callbacks are running */
     struct ppi_watcher *watchers;
     struct ppi_outgoing_stream *stream; /* its arguments are on their way to another rank */
+    int args_stay; /* a rank that is lost may still read them: their memory is not used again */
 };
 
 struct ppi_task {

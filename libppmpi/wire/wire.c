@@ -114,6 +114,12 @@ static int sane(const struct ppi_wire_record *r)
 {
     int streamed = (r->flags & PPI_WIRE_STREAMED) != 0;
     if (streamed && (r->bytes != 0 || !can_be_streamed(r->kind))) return 0;
+    int elsewhere = streamed;
+    if (r->flags & PPI_WIRE_IN_PLACE) {
+        if (streamed || r->bytes != sizeof(struct ppi_wire_place) || (r->kind != PPI_WIRE_TASK && r->kind != PPI_WIRE_RESULT))
+            return 0;
+        elsewhere = 1;
+    }
     switch (r->kind) {
     case PPI_WIRE_HELLO:
         return text_ends(r->as.HELLO.host, sizeof r->as.HELLO.host) && r->as.HELLO.limit >= 1 &&
@@ -123,7 +129,8 @@ static int sane(const struct ppi_wire_record *r)
         return r->as.WELCOME.workers >= 1 && r->as.WELCOME.first_number >= 0 && r->as.WELCOME.cores_per_worker >= 1 &&
                r->as.WELCOME.extra_number >= 0 && r->as.WELCOME.extra_gap >= 0;
     case PPI_WIRE_READY: return status_is_known(r->as.READY.status) && r->as.READY.workers >= 0 &&
-                                 (r->as.READY.is_holder == 0 || r->as.READY.is_holder == 1);
+                                 (r->as.READY.is_holder == 0 || r->as.READY.is_holder == 1) &&
+                                 (r->as.READY.reads_arguments == 0 || r->as.READY.reads_arguments == 1);
     case PPI_WIRE_FUNCTION: return function_is_sane(&r->as.FUNCTION, r);
     case PPI_WIRE_MODULE: return module_is_sane(&r->as.MODULE, r);
     case PPI_WIRE_WANT: return r->as.WANT.number < PPI_WIRE_MODULES_MAX;
@@ -133,7 +140,7 @@ static int sane(const struct ppi_wire_record *r)
         return streamed ? r->as.IMAGE.bytes > PPI_WIRE_INLINE_MAX && r->as.IMAGE.bytes <= INT64_MAX : r->as.IMAGE.bytes == r->bytes;
     case PPI_WIRE_INIT: return r->as.INIT.bytes == r->bytes;
     case PPI_WIRE_TASK:
-        return (streamed ? r->as.TASK.bytes > PPI_WIRE_INLINE_MAX : r->as.TASK.bytes == r->bytes) &&
+        return (elsewhere ? r->as.TASK.bytes > PPI_WIRE_INLINE_MAX : r->as.TASK.bytes == r->bytes) &&
                (r->as.TASK.avoid <= PPI_WIRE_WORKERS_MAX || r->as.TASK.avoid == PPI_WIRE_FAILED_ELSEWHERE);
     case PPI_WIRE_SHARE:
         if (r->as.SHARE.id == 0 || r->as.SHARE.elsewhere > 1) return 0;
@@ -142,12 +149,16 @@ static int sane(const struct ppi_wire_record *r)
     case PPI_WIRE_UNSHARE: return r->as.UNSHARE.id != 0;
     case PPI_WIRE_DROP: return r->as.DROP.id != 0;
     case PPI_WIRE_RESULT:
-        return (streamed ? r->as.RESULT.bytes > PPI_WIRE_INLINE_MAX : r->as.RESULT.bytes == r->bytes) && status_is_known(r->as.RESULT.status);
+        return (elsewhere ? r->as.RESULT.bytes > PPI_WIRE_INLINE_MAX : r->as.RESULT.bytes == r->bytes) && status_is_known(r->as.RESULT.status);
     case PPI_WIRE_RESIZE: return r->as.RESIZE.workers >= 0 && r->as.RESIZE.workers <= PPI_WIRE_WORKERS_MAX;
+    case PPI_WIRE_SEGMENT: return r->as.SEGMENT.fd >= 0;
+    case PPI_WIRE_MAPPED: return r->as.MAPPED.mapped == 0 || r->as.MAPPED.mapped == 1;
     case PPI_WIRE_STARTED: return r->as.STARTED.worker >= 0;
     case PPI_WIRE_OUTPUT: return r->as.OUTPUT.stream == 0 || r->as.OUTPUT.stream == 1;
     case PPI_WIRE_BEAT:
     case PPI_WIRE_CANCEL:
+    case PPI_WIRE_GIVE_BACK:
+    case PPI_WIRE_GONE:
     case PPI_WIRE_RECALL:
     case PPI_WIRE_RETURNED:
     case PPI_WIRE_STOP:

@@ -2,7 +2,8 @@
  *
  * A message is a header and a sequence of records, whatever was ready for that peer. A record is a header, a fixed
  * struct, and bytes behind it, padded to 8. All numbers are in the byte order of the machine, which the header tells. Data
- * too large for a message (PPI_WIRE_STREAMED) follows as a stream, in the order of the records that announce it. */
+ * too large for a message (PPI_WIRE_STREAMED) follows as a stream, in the order of the records that announce it; on the server's
+ * node it stays where it is (PPI_WIRE_IN_PLACE), and the record is followed by a struct ppi_wire_place. */
 #ifndef PPI_WIRE_WIRE_H
 #define PPI_WIRE_WIRE_H
 
@@ -38,6 +39,10 @@
     X(RETURNED, ppi_wire_returned) \
     X(STARTED, ppi_wire_started)   \
     X(RESULT, ppi_wire_result)     \
+    X(SEGMENT, ppi_wire_segment)   \
+    X(MAPPED, ppi_wire_mapped)     \
+    X(GIVE_BACK, ppi_wire_loan)    \
+    X(GONE, ppi_wire_gone)         \
     X(OUTPUT, ppi_wire_output)     \
     X(BEAT, ppi_wire_beat)         \
     X(STOP, ppi_wire_stop)         \
@@ -51,7 +56,7 @@ enum ppi_wire_kind {
         PPI_WIRE_KINDS
 };
 
-enum ppi_wire_flags { PPI_WIRE_STREAMED = 1 };
+enum ppi_wire_flags { PPI_WIRE_STREAMED = 1, PPI_WIRE_IN_PLACE = 2 };
 
 /* agent → server, first of all: who I am and what I may use */
 struct ppi_wire_hello {
@@ -75,7 +80,8 @@ struct ppi_wire_welcome {
     int32_t bell_fd, same_node;
     int64_t holder_pid; /* of the rank that holds the node's shared data, 0 = that is you; as in its HELLO: */
     uint64_t holder_nonce;
-    int32_t holder_fd, reserved;
+    int32_t holder_fd;
+    int32_t arguments_fd; /* of the server's memory, with bell_nonce on its board */
     int32_t workers, first_number, cores_per_worker, restart, log_level, bind;
     int32_t extra_number, extra_gap; /* numbers of workers that are added later, see agent/agent.h */
     uint64_t beat_ns;    /* say something at least as often */
@@ -85,7 +91,8 @@ struct ppi_wire_welcome {
 /* agent → server, after WELCOME and after each RESIZE: so many workers run, or why not (bytes: the text) */
 struct ppi_wire_ready {
     int32_t status, workers;
-    int32_t is_holder, reserved; /* of shared data: it must be sent to this rank */
+    int32_t is_holder; /* of shared data: it must be sent to this rank */
+    int32_t reads_arguments; /* in place: those that are too large for a message need not be sent */
 };
 
 /* server → agent: what function number `index` is (bytes: the module's path) */
@@ -189,6 +196,36 @@ struct ppi_wire_result {
     uint16_t attempt, reserved[3];
 };
 
+/* behind a TASK: where in the server's memory its arguments are; behind a RESULT: where in that segment the result is, and
+ * what to call it when it is given back */
+struct ppi_wire_place {
+    uint64_t offset;
+    uint32_t segment, loan;
+};
+
+/* agent → server: results of a worker are in this memory, which /proc/PID/fd/fd opens */
+struct ppi_wire_segment {
+    uint64_t device, inode;
+    uint32_t id;
+    int32_t fd;
+};
+
+/* server → agent: whether it can be read there */
+struct ppi_wire_mapped {
+    uint32_t segment;
+    int32_t mapped;
+};
+
+/* server → agent: that result is not needed any more */
+struct ppi_wire_loan {
+    uint32_t loan, reserved;
+};
+
+/* agent → server: no further results come from there */
+struct ppi_wire_gone {
+    uint32_t segment, reserved;
+};
+
 /* agent → server (bytes: whole lines, or a part of a long one, which is in one message with the others) */
 struct ppi_wire_output {
     int32_t stream, reserved; /* 1 = stderr */
@@ -244,7 +281,8 @@ struct ppi_wire_reader {
 int ppi_wire_open(struct ppi_wire_reader *reader, const void *message, size_t bytes);
 
 /* 1 and the next record; 0 at the end; PP_ERR_MPI when it cannot be right. Every size and number in a record that
- * this layer can judge is right when it returns 1: texts end, streams are 0 or 1, inline data has the size that was announced. */
+ * this layer can judge is right when it returns 1: texts end, streams are 0 or 1, inline data has the size that was announced,
+ * and what stays in place has its struct behind it. */
 int ppi_wire_next(struct ppi_wire_reader *reader, struct ppi_wire_record *out);
 
 const char *ppi_wire_name(enum ppi_wire_kind kind);

@@ -157,6 +157,13 @@ static void close_received(struct msghdr *message)
     }
 }
 
+static int map(struct ppi_workspace *workspace, enum ppi_fork_request_kind kind, int fd)
+{
+    if (kind == PPI_FORK_MAP_SHARED) return ppi_shared_map(workspace, fd);
+    ppi_peer_unmap(&workspace->server); /* of a farm before */
+    return ppi_peer_map(&workspace->server, fd);
+}
+
 /* Returns 0 at the end of file. */
 static int serve_request(struct ppi_workspace *workspace, int socket)
 {
@@ -178,11 +185,11 @@ static int serve_request(struct ppi_workspace *workspace, int socket)
         return 1;
     }
     struct cmsghdr *c = CMSG_FIRSTHDR(&message);
-    if (request.kind == PPI_FORK_MAP_SHARED) {
+    if (request.kind == PPI_FORK_MAP_SHARED || request.kind == PPI_FORK_MAP_SERVER) {
         int fd = -1;
         if (c && c->cmsg_len == CMSG_LEN(sizeof fd)) memcpy(&fd, CMSG_DATA(c), sizeof fd);
-        /* Better no workers, which is told, than workers that wait for ever for data. */
-        if (fd < 0 || !ppi_shared_map(workspace, fd)) return 0;
+        /* Better no workers, which is told, than workers that wait for ever for data, or have none. */
+        if (fd < 0 || !map(workspace, request.kind, fd)) return 0;
         close(fd);
         return 1;
     }

@@ -27,6 +27,11 @@ int ppi_pool_map_shared(struct ppi_pool *pool, int fd)
     return pool->ops->map_shared ? pool->ops->map_shared(pool, fd) : PP_OK;
 }
 
+int ppi_pool_map_server(struct ppi_pool *pool, int fd)
+{
+    return pool->ops->map_server ? pool->ops->map_server(pool, fd) : PP_OK;
+}
+
 int ppi_pool_start(struct ppi_pool *pool, const struct ppi_worker_start *start)
 {
     return pool->ops->start(pool, start);

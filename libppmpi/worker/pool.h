@@ -43,6 +43,9 @@ int ppi_pool_open(struct ppi_pool **out, enum ppi_pool_kind kind, struct ppi_wor
  * See share/. */
 int ppi_pool_map_shared(struct ppi_pool *pool, int fd);
 
+/* The same for the server's memory, in which they are to read arguments (`server` in the workspace). */
+int ppi_pool_map_server(struct ppi_pool *pool, int fd);
+
 /* Asks for a worker; the report follows, announced by the doorbell's count of deaths. The descriptors stay the caller's. */
 int ppi_pool_start(struct ppi_pool *pool, const struct ppi_worker_start *start);
 
@@ -72,6 +75,7 @@ void ppi_pool_close(struct ppi_pool *pool);
 struct ppi_pool_kind_ops {
     int (*open)(struct ppi_pool *pool);
     int (*map_shared)(struct ppi_pool *pool, int fd); /* NULL: workers have what the rank has */
+    int (*map_server)(struct ppi_pool *pool, int fd); /* the same */
     int (*start)(struct ppi_pool *pool, const struct ppi_worker_start *start);
     void (*kill)(struct ppi_pool *pool, int slot, uint32_t serial);
     int (*next)(struct ppi_pool *pool, struct ppi_pool_report *report);

@@ -67,12 +67,22 @@ static int send_with(struct ppi_pool *pool, const struct ppi_fork_request *reque
                            error == EPIPE ? ", which could not be forked (see ulimit -u) or has died" : "");
 }
 
-static int process_map_shared(struct ppi_pool *pool, int fd)
+static int send_file(struct ppi_pool *pool, enum ppi_fork_request_kind kind, int fd)
 {
     struct ppi_fork_request request;
     memset(&request, 0, sizeof request);
-    request.kind = PPI_FORK_MAP_SHARED;
+    request.kind = kind;
     return send_with(pool, &request, &fd, 1);
+}
+
+static int process_map_shared(struct ppi_pool *pool, int fd)
+{
+    return send_file(pool, PPI_FORK_MAP_SHARED, fd);
+}
+
+static int process_map_server(struct ppi_pool *pool, int fd)
+{
+    return send_file(pool, PPI_FORK_MAP_SERVER, fd);
 }
 
 static int process_start(struct ppi_pool *pool, const struct ppi_worker_start *start)
@@ -129,6 +139,7 @@ static void process_close(struct ppi_pool *pool)
 
 const struct ppi_pool_kind_ops ppi_pool_processes = {.open = process_open,
                                                      .map_shared = process_map_shared,
+                                                     .map_server = process_map_server,
                                                      .start = process_start,
                                                      .kill = process_kill,
                                                      .next = process_next,

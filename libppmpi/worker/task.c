@@ -14,12 +14,18 @@ struct ppi_task_memory {
 static _Thread_local pp_task *current;
 static const struct ppi_worker *process; /* that this process is nothing but */
 
+static const void *args_of(const struct ppi_workspace *workspace, const struct ppi_job *job)
+{
+    if (!(job->flags & PPI_JOB_BLOCK)) return job->args.bytes_inline;
+    if (job->args.offset & PPI_JOB_AT_SERVER) return workspace->server.base + (job->args.offset & ~PPI_JOB_AT_SERVER);
+    return workspace->segment.base + job->args.offset;
+}
+
 void ppi_task_begin(struct pp_task *task, struct ppi_worker *worker, const struct ppi_job *job)
 {
     task->worker = worker;
     task->job = job;
-    task->args = job->flags & PPI_JOB_BLOCK ? worker->workspace->segment.base + job->args.offset
-                                            : (const void *)job->args.bytes_inline;
+    task->args = args_of(worker->workspace, job);
     task->result = NULL;
     task->result_bytes = task->result_room = 0;
     task->in_block = 0;

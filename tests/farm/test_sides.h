@@ -161,10 +161,10 @@ static inline void sides_begin(void)
     int workers = pp_get_ncpus(server), file = mkstemp(hold_path);
     CHECK(file >= 0);
     close(file);
-    pp_get_active_nodes(server, &node, 1);
+    int others = pp_get_active_nodes(server, &node, 1) > 1 || node.ranks > 1;
     sides.count = 1;
     sides.root[0] = getpid();
-    for (int i = 0; i < workers && i < 64 && node.ranks > 1; i++) held[holding++] = pp_submit(server, hold, hold_path, sizeof hold_path);
+    for (int i = 0; i < workers && i < 64 && others; i++) held[holding++] = pp_submit(server, hold, hold_path, sizeof hold_path);
     for (int i = 0; i < holding; i++) {
         pp_task_info info;
         while ((info = info_of(held[i])).state != PP_RUNNING) usleep(1000);

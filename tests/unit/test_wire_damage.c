@@ -160,6 +160,11 @@ START_TEST(fields_that_cannot_be_right_are_damage)
     SPOILED(DROP, 0, id, 0);
     SPOILED(READY, 0, is_holder, 2);
     SPOILED(READY, 0, is_holder, -1);
+    SPOILED(READY, 0, reads_arguments, 2);
+    SPOILED(READY, 0, reads_arguments, -1);
+    SPOILED(SEGMENT, 0, fd, -1);
+    SPOILED(MAPPED, 0, mapped, 2);
+    SPOILED(MAPPED, 0, mapped, -1);
     SPOILED(TASK, 10, avoid, PPI_WIRE_WORKERS_MAX + 1);
     SPOILED(RESULT, 10, bytes, 9);
     SPOILED(RESULT, 10, bytes, 16);
@@ -209,6 +214,35 @@ START_TEST(fields_that_cannot_be_right_are_damage)
             ck_assert_int_eq(read_exactly(w.message, w.bytes), PP_ERR_MPI);
             free(w.message);
         }
+    }
+}
+END_TEST
+
+/* Reads one record of that kind, of a task or a result of so many bytes, with n bytes behind it. */
+static int read_with_flags(struct random *r, enum ppi_wire_kind kind, unsigned flags, size_t bytes, size_t n)
+{
+    struct ppi_wire_writer w = {0};
+    union fixed f = sample(r, kind, bytes);
+    ck_assert_int_eq(ppi_wire_put(&w, kind, flags, &f, data, n), PP_OK);
+    int status = read_exactly(w.message, w.bytes);
+    free(w.message);
+    return status;
+}
+
+START_TEST(only_large_tasks_and_results_stay_in_place_and_say_where)
+{
+    struct random r = random_begin("in_place");
+    const size_t large = PPI_WIRE_INLINE_MAX + 1, place = sizeof(struct ppi_wire_place);
+    for (int k = 1; k < PPI_WIRE_KINDS; k++) {
+        enum ppi_wire_kind kind = (enum ppi_wire_kind)k;
+        int can = kind == PPI_WIRE_TASK || kind == PPI_WIRE_RESULT;
+        ck_assert_int_eq(read_with_flags(&r, kind, PPI_WIRE_IN_PLACE, large, place), can ? 1 : PP_ERR_MPI);
+        ck_assert_int_eq(read_with_flags(&r, kind, PPI_WIRE_IN_PLACE, large, 0), PP_ERR_MPI);
+        ck_assert_int_eq(read_with_flags(&r, kind, PPI_WIRE_IN_PLACE, large, place - 8), PP_ERR_MPI);
+        ck_assert_int_eq(read_with_flags(&r, kind, PPI_WIRE_IN_PLACE, large, place + 8), PP_ERR_MPI);
+        ck_assert_int_eq(read_with_flags(&r, kind, PPI_WIRE_IN_PLACE, large - 1, place), PP_ERR_MPI);
+        ck_assert_int_eq(read_with_flags(&r, kind, PPI_WIRE_IN_PLACE | PPI_WIRE_STREAMED, large, place), PP_ERR_MPI);
+        ck_assert_int_eq(read_with_flags(&r, kind, PPI_WIRE_IN_PLACE | PPI_WIRE_STREAMED, large, 0), PP_ERR_MPI);
     }
 }
 END_TEST
@@ -286,6 +320,7 @@ int main(void)
     tcase_add_test(c, unknown_kinds_are_damage);
     tcase_add_test(c, record_larger_than_the_message_is_damage);
     tcase_add_test(c, fields_that_cannot_be_right_are_damage);
+    tcase_add_test(c, only_large_tasks_and_results_stay_in_place_and_say_where);
     tcase_add_test(c, flipped_bits_never_lead_out_of_bounds);
     tcase_add_test(c, each_single_flipped_bit_is_harmless);
     tcase_add_test(c, random_bytes_behind_a_good_header_never_lead_out_of_bounds);

@@ -59,6 +59,7 @@ static inline union fixed sample(struct random *r, enum ppi_wire_kind kind, size
     case PPI_WIRE_READY:
         f.READY.workers = (int32_t)random_below(r, 1000);
         f.READY.is_holder = (int32_t)random_below(r, 2);
+        f.READY.reads_arguments = (int32_t)random_below(r, 2);
         break;
     case PPI_WIRE_RESIZE: f.RESIZE.workers = (int32_t)random_below(r, PPI_WIRE_WORKERS_MAX + 1); break;
     case PPI_WIRE_FUNCTION:
@@ -114,6 +115,18 @@ static inline union fixed sample(struct random *r, enum ppi_wire_kind kind, size
         f.RESULT.worker = (int32_t)random_next(r);
         f.RESULT.bytes = n;
         break;
+    case PPI_WIRE_SEGMENT:
+        f.SEGMENT.device = random_next(r);
+        f.SEGMENT.inode = random_next(r);
+        f.SEGMENT.id = (uint32_t)random_next(r);
+        f.SEGMENT.fd = (int32_t)random_below(r, 1000);
+        break;
+    case PPI_WIRE_MAPPED:
+        f.MAPPED.segment = (uint32_t)random_next(r);
+        f.MAPPED.mapped = (int32_t)random_below(r, 2);
+        break;
+    case PPI_WIRE_GIVE_BACK: f.GIVE_BACK.loan = (uint32_t)random_next(r); break;
+    case PPI_WIRE_GONE: f.GONE.segment = (uint32_t)random_next(r); break;
     case PPI_WIRE_OUTPUT: f.OUTPUT.stream = (int32_t)random_below(r, 2); break;
     default: break;
     }
@@ -167,7 +180,11 @@ static inline int read_all(const void *message, size_t bytes)
             INSIST(record.as.RESIZE.workers >= 0 && record.as.RESIZE.workers <= PPI_WIRE_WORKERS_MAX);
         if (record.kind == PPI_WIRE_TASK) INSIST(record.as.TASK.avoid <= 0xfff);
         if (record.kind == PPI_WIRE_OUTPUT) INSIST(record.as.OUTPUT.stream == 0 || record.as.OUTPUT.stream == 1);
-        if (record.kind == PPI_WIRE_TASK && !(record.flags & PPI_WIRE_STREAMED))
+        if (record.flags & PPI_WIRE_IN_PLACE) {
+            INSIST(record.kind == PPI_WIRE_TASK || record.kind == PPI_WIRE_RESULT);
+            INSIST(record.bytes == sizeof(struct ppi_wire_place));
+            INSIST((record.kind == PPI_WIRE_TASK ? record.as.TASK.bytes : record.as.RESULT.bytes) > PPI_WIRE_INLINE_MAX);
+        } else if (record.kind == PPI_WIRE_TASK && !(record.flags & PPI_WIRE_STREAMED))
             INSIST(record.as.TASK.bytes == record.bytes);
         if (record.kind == PPI_WIRE_SHARE) {
             INSIST(record.as.SHARE.id != 0);
@@ -187,7 +204,7 @@ static inline int read_all(const void *message, size_t bytes)
         }
         if (record.kind == PPI_WIRE_RESULT) {
             INSIST(record.as.RESULT.status <= 0 && record.as.RESULT.status >= PP_ERR_INTERNAL);
-            if (!(record.flags & PPI_WIRE_STREAMED)) INSIST(record.as.RESULT.bytes == record.bytes);
+            if (!(record.flags & (PPI_WIRE_STREAMED | PPI_WIRE_IN_PLACE))) INSIST(record.as.RESULT.bytes == record.bytes);
         }
         if (record.kind == PPI_WIRE_FUNCTION)
             INSIST(record.as.FUNCTION.build_id_bytes >= 1 && record.as.FUNCTION.build_id_bytes <= 32 && record.bytes < 1024 &&
