@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SPIN_NS 50000ull
+#define SPIN_NS 100000ull
 #define RELAX 16
 #define NAP_FIRST_NS 20000ull    /* naps while the server cannot ring, or MPI moves something: */
 #define NAP_BUSY_NS 50000ull
@@ -53,7 +53,7 @@ static int work(struct ppi_serving *s)
 /* Says that we live when nothing else was said for a while, and looks whether the server does. */
 static void keep_in_touch(struct ppi_serving *s)
 {
-    uint64_t now = ppi_now_ns();
+    uint64_t now = s->now_ns;
     if (!s->open || now < s->looked_ns + LOOK_NS) return;
     /* A process that was stopped itself has heard nothing. */
     if (now > s->looked_ns + s->silence_ns / 2 || s->heard_ns == 0) s->heard_ns = now;
@@ -67,10 +67,21 @@ static void keep_in_touch(struct ppi_serving *s)
     s->stopping = s->at_once = s->server_lost = s->status = 1;
 }
 
+/* What the workers have done. */
+static int collect(struct ppi_serving *s)
+{
+    if (!s->open) return 0;
+    int moved = ppi_agent_poll(&s->agent, s->now_ns);
+    if (moved && s->agent.load == 0) ppi_serving_flush(s); /* nothing else can finish: there is no company to wait for */
+    return moved;
+}
+
 static int step(struct ppi_serving *s)
 {
-    int moved = ppi_serving_receive(s) + ppi_agent_remove_dropped(&s->shared);
+    s->now_ns = ppi_now_ns();
+    int moved = collect(s) + ppi_serving_receive(s) + ppi_agent_remove_dropped(&s->shared);
     keep_in_touch(s);
+    s->gave_way = 0;
     if (s->open) {
         struct ppi_loan *loan;
         _Atomic uint32_t *wake[PPI_WORKERS_MAX];
@@ -79,9 +90,10 @@ static int step(struct ppi_serving *s)
             ppi_agent_loan_died(&s->agent, loan);
         }
         ppi_arena_purge(&s->workspace->arena);
-        moved += ppi_agent_poll(&s->agent, ppi_now_ns());
+        ppi_place_spin(&s->agent);
         int n = ppi_agent_flush(&s->agent, wake);
         for (int i = 0; i < n; i++) ppi_futex_wake(wake[i], 1);
+        s->gave_way = n > 0 && s->agent.busy >= s->topology->limit;
         if (ppi_pool_is_rank(s->pool)) moved += work(s);
         /* Also what comes late: arguments that were on their way. */
         if (s->agent.target == 0) ppi_agent_give_up(&s->agent, PPI_GIVE_UP_ALL, ppi_serving_returned, s);
@@ -117,21 +129,24 @@ static void say_hello(struct ppi_serving *s)
     ppi_serving_post(s, PPI_WIRE_HELLO, 0, &h, NULL, 0);
 }
 
-static void sleep_until_rung(struct ppi_serving *s, uint64_t *nap)
+/* 1 when somebody rang: what for may still be on its way, as the server rings before it has copied large arguments. */
+static int sleep_until_rung(struct ppi_serving *s, uint64_t *nap)
 {
     struct ppi_doorbell *bell = s->workspace->bell;
-    if (s->open) ppi_agent_tell_running(&s->agent, ppi_now_ns(), TELL_NS, ppi_serving_running, s);
+    uint64_t now = ppi_now_ns();
+    if (s->open) ppi_agent_tell_running(&s->agent, now, TELL_NS, ppi_serving_running, s);
     if (s->out.bytes) ppi_serving_flush(s);
     uint32_t ticket = ppi_doorbell_listen(bell, PPI_LISTENER_WAITER);
     uint64_t most = s->server_bell ? NAP_RUNG_NS : NAP_MOST_NS;
     *nap = *nap ? 2 * *nap : s->server_bell ? NAP_MOST_NS : NAP_FIRST_NS;
     if (*nap > most) *nap = most;
     if (*nap > NAP_BUSY_NS && s->transport->ops->busy(s->transport)) *nap = NAP_BUSY_NS;
-    uint64_t patience = s->open ? ppi_agent_patience_ns(&s->agent, ppi_now_ns()) : PPI_FOREVER;
+    uint64_t patience = s->open ? ppi_agent_patience_ns(&s->agent, now) : PPI_FOREVER;
     /* A message or an outcome that came before we listened rang in vain. */
     if (!ppi_serving_receive(s) && !(s->open && ppi_agent_has_news(&s->agent)) && patience)
         ppi_doorbell_sleep(bell, PPI_LISTENER_WAITER, ticket, *nap < patience ? *nap : patience);
     ppi_doorbell_silence(bell);
+    return atomic_load(&bell->rings[PPI_LISTENER_WAITER]) != ticket;
 }
 
 /* Without a doorbell, and not for long: until everything is out. */
@@ -155,6 +170,8 @@ int ppi_agent_serve(struct ppi_transport *transport, struct ppi_workspace *works
     while (!s.stopping) {
         if (step(&s)) {
             spin_until = nap = 0;
+            if (!s.gave_way || s.out.bytes || transport->ops->busy(transport)) continue;
+            (void)sleep_until_rung(&s, &nap); /* a worker that was woken may wait for this core */
             continue;
         }
         uint64_t now = ppi_now_ns();
@@ -164,7 +181,7 @@ int ppi_agent_serve(struct ppi_transport *transport, struct ppi_workspace *works
             for (int i = 0; i < RELAX; i++) ppi_cpu_relax();
             continue;
         }
-        sleep_until_rung(&s, &nap);
+        if (sleep_until_rung(&s, &nap)) spin_until = 0;
     }
     /* Streams read from the workers' segments: let them end first. */
     if (!s.server_lost) settle(transport, 2);

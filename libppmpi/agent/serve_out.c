@@ -48,8 +48,8 @@ static void send_message(struct ppi_serving *s)
     struct ppi_wire_writer out = s->out;
     memset(&s->out, 0, sizeof s->out);
     s->transport->ops->send(s->transport, 0, out.message, out.bytes);
-    s->spoke_ns = ppi_now_ns();
-    if (s->server_bell) ppi_doorbell_ring(s->server_bell);
+    s->spoke_ns = s->now_ns;
+    if (s->server_bell) ppi_doorbell_ring_for_message(s->server_bell);
 }
 
 /* Into the message that is being filled, however full it is. */
@@ -68,7 +68,7 @@ void ppi_serving_post(struct ppi_serving *s, enum ppi_wire_kind kind, unsigned f
 void ppi_serving_finished(void *ctx, const struct ppi_job *job, struct ppi_result *r)
 {
     struct ppi_serving *s = ctx;
-    uint64_t now = ppi_now_ns();
+    uint64_t now = s->now_ns;
     struct ppi_wire_result w = {.id = job->id,
                                 .bytes = r->bytes,
                                 .duration_ns = r->finished_ns - r->started_ns,

@@ -17,11 +17,13 @@ struct ppi_serving {
     struct ppi_shared_store shared;
     struct ppi_module_store modules;
     int welcomed, open, stopping, status, at_once, server_lost;
+    int gave_way; /* the last step has woken a worker for which there is no idle core */
     int idle; /* there was a moment without a job since the last one */
     struct ppi_doorbell *server_bell;
     int server_pidfd;                   /* on the server's node, to see its end; -1 = none */
     uint64_t beat_ns, silence_ns;       /* how often to say something; how long the server may be silent, 0 = for ever */
     uint64_t spoke_ns, heard_ns, looked_ns;
+    uint64_t now_ns; /* of the step that is being made */
     struct ppi_wire_writer out;
     uint64_t out_since_ns; /* when the first of it was put there */
     struct ppi_loan_stream *loans; /* to be streamed after the message */

@@ -38,4 +38,10 @@ static inline void ppi_doorbell_ring(struct ppi_doorbell *bell)
     if (atomic_compare_exchange_strong(&bell->listener, &who, PPI_LISTENER_NONE)) ppi_doorbell_wake(bell, who);
 }
 
+/* The same when it was published otherwise, as by MPI: a read alone could be done before the writes of others' code are seen. */
+static inline void ppi_doorbell_ring_for_message(struct ppi_doorbell *bell)
+{
+    if (atomic_fetch_or(&bell->listener, 0) != PPI_LISTENER_NONE) ppi_doorbell_ring(bell);
+}
+
 #endif

@@ -280,6 +280,13 @@ int ppi_scheduler_next(struct ppi_scheduler *s, uint32_t *task, int *agent)
     return found;
 }
 
+int ppi_scheduler_idle_agent(const struct ppi_scheduler *s)
+{
+    for (int i = s->hungry[0].first; i >= 0; i = s->agents[i].hungry[0].next)
+        if (has_idle(&s->agents[i])) return i;
+    return -1;
+}
+
 void ppi_scheduler_finished(struct ppi_scheduler *s, int agent, uint64_t duration_ns)
 {
     struct ppi_scheduler_agent *a = &s->agents[agent];

@@ -14,6 +14,10 @@
 #include <time.h>
 
 #define SPIN_NS 100000ull            /* a wait that long is cheaper to sleep than to spin */
+#define SHORT_NS 20000ull            /* … and so long is cheaper to spin in any case, where that is how long it takes */
+#define SHORT_SLEPT_NS 60000ull      /* what such a wait takes when it is slept */
+#define CREDIT_MOST 8
+#define CREDIT_LOSS 4                /* a spin in vain takes a core from a worker */
 #define RELAX 16                     /* pauses between two looks */
 #define NAP_FIRST_NS 20000ull        /* naps of a driver whose peers cannot ring, or while MPI moves something: */
 #define NAP_BUSY_NS 50000ull
@@ -69,7 +73,7 @@ static struct received *exchange(struct pp_server *s, struct ppi_full_message *f
     }
     for (int i = 0; i < count; i++) {
         if (posts[i].writer.bytes && t->ops->send(t, posts[i].rank, posts[i].writer.message, posts[i].writer.bytes) != PP_OK) continue;
-        if (s->ranks[posts[i].rank].bell) ppi_doorbell_ring(s->ranks[posts[i].rank].bell);
+        if (s->ranks[posts[i].rank].bell) ppi_doorbell_ring_for_message(s->ranks[posts[i].rank].bell);
     }
     while (streams) {
         struct ppi_outgoing_stream *next = streams->next;
@@ -229,6 +233,22 @@ static int may_spin(const struct pp_server *s)
     return s->agent.busy < s->topology.limit || (s->transport && s->transport->ops->busy(s->transport));
 }
 
+/* Where workers need all cores, a wait for one task of another rank may still be shorter than to sleep and to be woken. It
+ * is found out: waits that turn out to be short give credit, spinning in vain costs it. */
+static uint64_t spin_ns(const struct pp_server *s)
+{
+    if (may_spin(s)) return SPIN_NS;
+    return s->spin_credit > 0 && s->assigned > s->agent.load && s->assigned - s->agent.load < (uint64_t)s->rank_count ? SHORT_NS : 0;
+}
+
+static void learn(struct pp_server *s, uint64_t waited_ns, int slept)
+{
+    if (slept && s->spin_credit > 0)
+        s->spin_credit -= CREDIT_LOSS;
+    else if (waited_ns <= (slept ? SHORT_SLEPT_NS : SHORT_NS) && s->spin_credit < CREDIT_MOST)
+        s->spin_credit++;
+}
+
 /* Something is to be done besides what workers do. */
 static int has_errands(const struct pp_server *s)
 {
@@ -271,7 +291,8 @@ int ppi_server_wait(struct pp_server *s, ppi_condition met, void *arg, uint64_t 
 {
     if (met(arg)) return PP_OK;
     int status = PP_TIMEOUT, drove = 0, may = may_drive(s);
-    uint64_t spin_until = 0, nap = 0;
+    uint64_t idle_since = 0, nap = 0;
+    int slept = 0;
     s->waiting++;
     ppi_server_called(s);
     for (;;) {
@@ -289,20 +310,23 @@ int ppi_server_wait(struct pp_server *s, ppi_condition met, void *arg, uint64_t 
             ppi_doorbell_silence(s->workspace.bell);
         }
         if (ppi_server_step(s, PPI_STEP_ALL)) {
-            spin_until = nap = 0;
+            if (idle_since) learn(s, s->now_ns - idle_since, slept);
+            idle_since = nap = 0;
+            slept = 0;
             if (ppi_now_ns() >= deadline_ns && !met(arg)) break;
             continue;
         }
         if (met(arg)) continue;
         uint64_t now = ppi_now_ns();
         if (now >= deadline_ns) break;
-        if (spin_until == 0) spin_until = now + SPIN_NS;
-        if (now < spin_until && may_spin(s)) {
+        if (idle_since == 0) idle_since = now;
+        if (now < idle_since + spin_ns(s)) {
             pthread_mutex_unlock(&s->lock);
             for (int i = 0; i < RELAX; i++) ppi_cpu_relax();
             pthread_mutex_lock(&s->lock);
             continue;
         }
+        slept = 1;
         driver_sleep(s, deadline_ns, &nap);
     }
     s->waiting--;

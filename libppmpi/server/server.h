@@ -82,6 +82,7 @@ struct ppi_text {
 struct pp_server {
     pthread_mutex_t lock;
     pthread_cond_t changed; /* a task that somebody waits for has finished, or there is no driver */
+    int spin_credit;        /* whether short waits are likely, see progress.c */
     int driving, waiting;   /* waiting: threads inside the waits, the driver included */
     int wake_waiters;
     int closing;

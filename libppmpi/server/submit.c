@@ -62,9 +62,12 @@ static int copy_unlocked(struct pp_server *s, char *to, const char *args, size_t
         copied = ppi_memory_copy(to, args, first, fresh, promised);
         pthread_mutex_lock(&s->lock);
     }
-    _Atomic uint32_t *asleep = ppi_agent_rouse(&s->agent);
+    int rank = ppi_scheduler_idle_agent(&s->scheduler);
+    _Atomic uint32_t *asleep = rank > 0 ? NULL : ppi_agent_rouse(&s->agent);
+    struct ppi_doorbell *bell = rank > 0 ? s->ranks[rank].bell : NULL;
     pthread_mutex_unlock(&s->lock);
     if (asleep) ppi_futex_wake(asleep, 1);
+    if (bell) ppi_doorbell_ring(bell);
     copied = copied && ppi_memory_copy(to + first, args + first, bytes - first, fresh, promised);
     pthread_mutex_lock(&s->lock);
     return copied;
