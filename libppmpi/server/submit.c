@@ -12,7 +12,7 @@
 
 #define LOOK_EVERY 64     /* submissions */
 #define BURST_NS 2000     /* a submission that comes so soon after another will be followed by more */
-#define KICK_BYTES 4096   /* so much for other ranks is sent at once; less waits for company */
+#define KICK_BYTES 3840   /* so much for other ranks is sent at once: what MPI sends in one piece; less waits for company */
 #define ROUSE_BYTES ((size_t)512 << 10)  /* when so much is left to be copied, a sleeping worker is woken */
 
 /* Puts what differs from the server's defaults into the task. */
