@@ -90,6 +90,15 @@ static void share_out_warmth(struct ppi_agent *agent)
     agent->workspace->arena.warm_max = agent->workspace->board->warm_max = share;
 }
 
+/* Ranks that share cores would each bind their workers to the same first ones: there the kernel decides. */
+static int place_on_cores(struct ppi_agent *agent, int workers)
+{
+    const struct ppi_agent_config *config = &agent->config;
+    int status = ppi_topology_place(config->topology, workers, config->cores_per_worker, agent->cpus);
+    for (int i = 0; i < workers && status == PP_OK && !config->bind; i++) agent->cpus[i] = config->topology->allowed;
+    return status;
+}
+
 int ppi_agent_open(struct ppi_agent *agent, struct ppi_workspace *workspace, struct ppi_pool *pool,
                    const struct ppi_agent_config *config, const struct ppi_agent_events *events)
 {
@@ -106,7 +115,7 @@ int ppi_agent_open(struct ppi_agent *agent, struct ppi_workspace *workspace, str
     gethostname(agent->host, sizeof agent->host - 1);
     int status = allocate(agent);
     if (status == PP_OK && config->workers)
-        status = ppi_topology_place(config->topology, config->workers, config->cores_per_worker, agent->cpus);
+        status = place_on_cores(agent, config->workers);
     if (status != PP_OK) {
         ppi_pool_close(pool);
         release(agent);
@@ -322,7 +331,7 @@ int ppi_agent_workers(const struct ppi_agent *agent)
 
 int ppi_agent_resize(struct ppi_agent *agent, int workers)
 {
-    int status = workers ? ppi_topology_place(agent->config.topology, workers, agent->config.cores_per_worker, agent->cpus) : PP_OK;
+    int status = workers ? place_on_cores(agent, workers) : PP_OK;
     if (status != PP_OK) return status;
     agent->target = workers;
     for (int i = agent->slot_count - 1; i >= workers; i--) {

@@ -44,7 +44,8 @@ struct ppi_agent_config {
     int extra_number; /* … and of those that are added later, */
     int extra_gap;    /* … between which lie so many of others' */
     int restart;      /* fresh process after so many jobs; 0 = never */
-    int bind;         /* 1: each worker to its cores */
+    int bind;         /* 1: each worker to its cores; 0: to all of the rank's, as other ranks use them too */
+    int spin_below;   /* who waits here may poll while fewer workers are busy: this rank's part of the cores */
     int open_segments; /* their descriptors stay, for another rank to open them */
     const struct ppi_topology *topology;
 };

@@ -225,7 +225,7 @@ void ppi_place_measured(struct ppi_agent *agent, uint64_t duration_ns)
 void ppi_place_spin(struct ppi_agent *agent)
 {
     _Static_assert(PPI_DEPTH_MOST <= PPI_CHANNEL_DEPTH / 2, "a channel must hold what is handed out");
-    uint32_t may = agent->busy < agent->config.topology->limit;
+    uint32_t may = agent->busy < agent->config.spin_below;
     _Atomic uint32_t *word = &agent->workspace->board->may_spin;
     if (atomic_load_explicit(word, memory_order_relaxed) != may) atomic_store_explicit(word, may, memory_order_relaxed);
 }

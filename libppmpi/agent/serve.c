@@ -93,7 +93,7 @@ static int step(struct ppi_serving *s)
         ppi_place_spin(&s->agent);
         int n = ppi_agent_flush(&s->agent, wake);
         for (int i = 0; i < n; i++) ppi_futex_wake(wake[i], 1);
-        s->gave_way = n > 0 && s->agent.busy >= s->topology->limit;
+        s->gave_way = n > 0 && s->agent.busy >= s->agent.config.spin_below;
         if (ppi_pool_is_rank(s->pool)) moved += work(s);
         /* Also what comes late: arguments that were on their way. */
         if (s->agent.target == 0) ppi_agent_give_up(&s->agent, PPI_GIVE_UP_ALL, ppi_serving_returned, s);
@@ -177,7 +177,7 @@ int ppi_agent_serve(struct ppi_transport *transport, struct ppi_workspace *works
         uint64_t now = ppi_now_ns();
         if (spin_until == 0) spin_until = now + SPIN_NS;
         /* What MPI moves it moves while it is called. */
-        if (now < spin_until && (!s.open || s.agent.busy < topology->limit || transport->ops->busy(transport))) {
+        if (now < spin_until && (!s.open || s.agent.busy < s.agent.config.spin_below || transport->ops->busy(transport))) {
             for (int i = 0; i < RELAX; i++) ppi_cpu_relax();
             continue;
         }

@@ -132,6 +132,7 @@ static void on_welcome(struct ppi_serving *s, const struct ppi_wire_welcome *w)
                                       .extra_gap = w->extra_gap,
                                       .restart = w->restart,
                                       .bind = w->bind,
+                                      .spin_below = w->spin_below,
                                       .open_segments = w->same_node,
                                       .topology = s->topology};
     struct ppi_agent_events events = {ppi_serving_finished, ppi_serving_output, s, ppi_serving_gone};

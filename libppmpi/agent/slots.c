@@ -90,7 +90,7 @@ int ppi_slot_start(struct ppi_agent *agent, int index)
                                      .serial = ++slot->serial,
                                      .number = ppi_agent_worker_number(agent, index),
                                      .cores = agent->config.cores_per_worker,
-                                     .bind = agent->config.bind,
+                                     .bind = 1,
                                      .cpus = agent->cpus[index]};
     struct ppi_worker_segment *segment = calloc(1, sizeof *segment);
     if (!segment) return ppi_error(PP_ERR_NOMEM, "no memory for a worker");

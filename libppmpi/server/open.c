@@ -64,6 +64,7 @@ static void describe_this_rank(struct pp_server *s, int is_worker)
     r->cores = ppi_topology_cores_in(&s->topology.online);
     r->allowed_cores = s->topology.allowed_cores;
     r->limit = s->topology.limit;
+    r->spin_below = r->limit;
     r->quota = (int)s->topology.quota;
     r->pid = getpid();
     r->shared_fd = s->workspace.shared.fd;
@@ -82,7 +83,8 @@ static int start_workers(struct pp_server *s, struct ppi_pool *pool)
                                       .extra_number = s->first_extra_number,
                                       .extra_gap = s->extra_gap,
                                       .restart = s->options.restart,
-                                      .bind = 1,
+                                      .bind = s->ranks[0].alone,
+                                      .spin_below = s->ranks[0].spin_below,
                                       .topology = &s->topology};
     struct ppi_agent_events events = {ppi_server_job_finished, ppi_server_output, s, NULL};
     int status = ppi_agent_open(&s->agent, &s->workspace, pool, &config, &events);

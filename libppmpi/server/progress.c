@@ -230,7 +230,7 @@ static void driver_sleep(struct pp_server *s, uint64_t deadline_ns, uint64_t *na
 /* What MPI moves it moves while it is called; to nap in between makes each step of a large transfer wait. */
 static int may_spin(const struct pp_server *s)
 {
-    return s->agent.busy < s->topology.limit || (s->transport && s->transport->ops->busy(s->transport));
+    return s->agent.busy < s->ranks[0].spin_below || (s->transport && s->transport->ops->busy(s->transport));
 }
 
 /* Where workers need all cores, a wait for one task of another rank may still be shorter than to sleep and to be woken. It

@@ -239,19 +239,23 @@ static int all_bye(void *arg)
     return s->outbox_count == 0 && !s->transport->ops->busy(s->transport);
 }
 
-/* Each rank runs a worker on every core that it alone may use; ranks that share cores run one each. */
+/* Each rank runs a worker on every core that it alone may use; ranks that share cores run one each. They share what may be
+ * polled away, too; rank 0, which all wait for, has a core for it. */
 static void share_out_workers(struct pp_server *s)
 {
     for (int i = 0; i < s->rank_count; i++) {
         struct ppi_rank *a = &s->ranks[i];
+        int sharers = 1;
         a->alone = 1;
         a->node = i;
         for (int k = s->rank_count - 1; k >= 0; k--) {
             const struct ppi_rank *b = &s->ranks[k];
             if (k == i || strcmp(a->host, b->host) != 0) continue;
             if (k < i) a->node = k;
-            if (ppi_cpus_overlap(&a->allowed, &b->allowed)) a->alone = 0;
+            if (ppi_cpus_overlap(&a->allowed, &b->allowed)) a->alone = 0, sharers++;
         }
+        a->spin_below = a->limit / sharers;
+        if (i == 0 && a->spin_below < 1) a->spin_below = 1;
         a->by_rule = a->alone ? a->limit / s->options.cores_per_worker : 1;
         if (a->by_rule < 1) a->by_rule = 1;
     }
@@ -340,10 +344,11 @@ int ppi_ranks_handshake(struct pp_server *s)
                                      .first_number = r->first_number,
                                      .extra_number = first + r->place,
                                      .extra_gap = s->extra_gap,
+                                     .spin_below = r->spin_below,
                                      .cores_per_worker = s->options.cores_per_worker,
                                      .restart = s->options.restart,
                                      .log_level = s->options.log_level,
-                                     .bind = 1,
+                                     .bind = r->alone,
                                      .beat_ns = ppi_lost_beat_ns(s),
                                      .silence_ns = s->callers_only ? 0 : 12 * ppi_lost_beat_ns(s)};
         if (r->node != i) {

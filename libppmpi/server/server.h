@@ -35,6 +35,7 @@ struct ppi_rank { /* what the server knows of a rank, rank 0 included */
     int barren;   /* it can have no workers any more */
     int cores, allowed_cores, limit, quota; /* as in ppi_wire_hello */
     int alone; /* shares its cores with no other rank */
+    int spin_below; /* as in struct ppi_agent_config */
     int is_worker; /* runs tasks itself, one at a time, without processes */
     struct ppi_cpus allowed, online;
     long pid;

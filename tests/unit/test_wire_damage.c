@@ -122,6 +122,7 @@ START_TEST(fields_that_cannot_be_right_are_damage)
     SPOILED(WELCOME, 0, cores_per_worker, 0);
     SPOILED(WELCOME, 0, extra_number, -1);
     SPOILED(WELCOME, 0, extra_gap, -1);
+    SPOILED(WELCOME, 0, spin_below, -1);
     SPOILED(RESIZE, 0, workers, -1);
     SPOILED(RESIZE, 0, workers, PPI_WIRE_WORKERS_MAX + 1);
     SPOILED(READY, 0, status, 1);

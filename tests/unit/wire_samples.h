@@ -52,6 +52,7 @@ static inline union fixed sample(struct random *r, enum ppi_wire_kind kind, size
         f.WELCOME.cores_per_worker = 1;
         f.WELCOME.extra_number = (int32_t)random_below(r, 1000);
         f.WELCOME.extra_gap = (int32_t)random_below(r, 100);
+        f.WELCOME.spin_below = (int32_t)random_below(r, 100);
         f.WELCOME.bell_nonce = random_next(r);
         f.WELCOME.holder_pid = (int64_t)random_next(r);
         f.WELCOME.holder_fd = (int32_t)random_next(r);
