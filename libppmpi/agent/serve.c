@@ -63,8 +63,11 @@ static void keep_in_touch(struct ppi_serving *s)
     int silent = s->silence_ns && now > s->heard_ns + s->silence_ns;
     if (!ended && !silent) return;
     if (silent)
-        ppi_log(PP_LOG_ERROR, "nothing has been heard of rank 0 for %g s: it counts as lost, and the job ends", (double)s->silence_ns / 1e9);
-    s->stopping = s->at_once = s->server_lost = s->status = 1;
+        ppi_log(PP_LOG_ERROR, "nothing has been heard of rank 0 for %g s: it counts as lost, and this rank ends", (double)s->silence_ns / 1e9);
+    s->stopping = s->at_once = s->status = 1;
+    /* Silence may be due to this node's own network, and the others go on. */
+    s->server_lost = ended;
+    s->alone = silent;
 }
 
 /* What the workers have done. */
@@ -184,7 +187,7 @@ int ppi_agent_serve(struct ppi_transport *transport, struct ppi_workspace *works
         if (sleep_until_rung(&s, &nap)) spin_until = 0;
     }
     /* Streams read from the workers' segments: let them end first. */
-    if (!s.server_lost) settle(transport, 2);
+    if (!s.server_lost && !s.alone) settle(transport, 2);
     ppi_serving_take_all_back(&s);
     if (s.open)
         ppi_agent_close(&s.agent, s.at_once ? 0 : 2);
@@ -194,6 +197,8 @@ int ppi_agent_serve(struct ppi_transport *transport, struct ppi_workspace *works
         transport->ops->abort(transport, 1);
         _exit(1);
     }
+    /* MPI_Finalize would wait for the others, MPI_Abort would end them. */
+    if (s.alone) _exit(1);
     ppi_serving_post(&s, PPI_WIRE_BYE, 0, &(struct ppi_wire_bye){0, 0}, NULL, 0);
     ppi_serving_flush(&s);
     settle(transport, 5);

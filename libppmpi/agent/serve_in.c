@@ -205,6 +205,7 @@ static void on_message(struct ppi_serving *s, const char *message, size_t bytes)
             s->stopping = 1;
             s->status = record.as.STOP.status;
             s->at_once = record.as.STOP.at_once;
+            s->alone = record.as.STOP.alone;
             s->transport->lost = record.as.STOP.lost;
             break;
         default: ppi_log(PP_LOG_WARNING, "the server sent a %s, which only agents send", ppi_wire_name(record.kind));

@@ -55,6 +55,17 @@ static void give_away(struct pp_server *s, uint32_t index, const char *why)
     s->retried++;
 }
 
+/* A rank that lives, or may live again, is told to leave: otherwise it would run on to the end of its patience with a server that says
+ * nothing any more. The next step sends that, and only then is the rank lost. */
+static void part_with(struct pp_server *s, int rank, const char *how)
+{
+    struct ppi_rank *r = &s->ranks[rank];
+    if (*r->parting) return;
+    snprintf(r->parting, sizeof r->parting, "%s", how);
+    ppi_ranks_post(s, rank, PPI_WIRE_STOP, 0, &(struct ppi_wire_stop){.status = 1, .at_once = 1, .alone = 1}, NULL, 0);
+    s->next_heartbeat_ns = s->now_ns;
+}
+
 static void lose(struct pp_server *s, int rank, const char *how)
 {
     struct ppi_rank *r = &s->ranks[rank];
@@ -86,7 +97,7 @@ static void lose(struct pp_server *s, int rank, const char *how)
     /* The node's shared data was its to receive: without it the others there would wait for what comes from now on. */
     for (int i = 1; r->is_holder && i < s->rank_count; i++)
         if (s->ranks[i].node == r->node && !s->ranks[i].is_holder && !s->ranks[i].lost)
-            lose(s, i, "has no access to shared data any more");
+            part_with(s, i, "has no access to shared data any more");
 }
 
 uint64_t ppi_lost_beat_ns(const struct pp_server *s)
@@ -115,10 +126,12 @@ void ppi_lost_check(struct pp_server *s, uint64_t now_ns)
         if (speak) ppi_ranks_post(s, i, PPI_WIRE_BEAT, 0, &(struct ppi_wire_beat){0}, NULL, 0);
         if (ppi_bell_has_ended(r->pidfd)) {
             lose(s, i, "has ended");
+        } else if (*r->parting) {
+            lose(s, i, r->parting);
         } else if (!r->is_worker && now_ns > r->heard_ns + 4 * beat_ns) {
             char how[100];
             snprintf(how, sizeof how, "has been silent for %g s", s->options.heartbeat);
-            lose(s, i, how);
+            part_with(s, i, how);
         }
     }
 }

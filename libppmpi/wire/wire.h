@@ -240,7 +240,8 @@ struct ppi_wire_beat {
 /* server → agent: stop the workers, say BYE, exit with this status */
 struct ppi_wire_stop {
     int32_t status, at_once; /* at_once: without waiting for running tasks */
-    int32_t lost, reserved;  /* ranks that will not take part in the end of MPI */
+    int32_t lost;            /* ranks that will not take part in the end of MPI */
+    int32_t alone;           /* this rank counts as lost, the others go on: it leaves without them */
 };
 
 struct ppi_wire_bye {

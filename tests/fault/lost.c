@@ -1,5 +1,5 @@
 /* One of four ranks dies, or hangs, under a launcher that lets the others live: its tasks go to others, each future has one
- * outcome. Usage: fault_lost kill|stop|cause|rank0; ends with status 0 when all was as it should be. */
+ * outcome. Usage: fault_lost kill|stop|wake|cause|rank0; ends with status 0 when all was as it should be. */
 #include "fault/fault.h"
 
 #include <signal.h>
@@ -74,7 +74,7 @@ static long find_victim(pp_server *server)
     return victim;
 }
 
-static void others_take_over(pp_server *server, int signal_number)
+static void others_take_over(pp_server *server, int signal_number, int wakes)
 {
     static char data[300000], back[300000];
     pp_future f[TASKS], g[40];
@@ -100,7 +100,16 @@ static void others_take_over(pp_server *server, int signal_number)
     pp_stats s = {.size = sizeof s};
     CHECK(pp_get_stats(server, &s) == PP_OK && s.done == s.submitted && s.failed == 0 && s.running + s.queued == 0,
           "%lu done of %lu", (unsigned long)s.done, (unsigned long)s.submitted);
-    if (signal_number == SIGSTOP && victim) kill((pid_t)victim, SIGKILL); /* nobody else ends it */
+    if (signal_number != SIGSTOP || !victim) return;
+    if (!wakes) {
+        kill((pid_t)victim, SIGKILL); /* nobody else ends it */
+        return;
+    }
+    /* It learns that it is lost, and leaves alone. */
+    kill((pid_t)victim, SIGCONT);
+    CHECK(fault_gone_within(victim, 3), "rank 2 runs on though it is lost");
+    fault_sleep(1);
+    for (long i = 0; i < 100; i++) fault_check_square(fault_submit_square(server, i), i, "a rank that left");
 }
 
 /* A task that takes its rank along, wherever it runs, ends as lost and does not take all ranks: of six two are left. */
@@ -128,8 +137,9 @@ int main(int argc, char **argv)
     options.heartbeat = 2;
     pp_server *server = fault_open(&argc, &argv, &options);
     const char *what = argc > 1 ? argv[1] : "";
-    if (strcmp(what, "kill") == 0) others_take_over(server, SIGKILL);
-    if (strcmp(what, "stop") == 0) others_take_over(server, SIGSTOP);
+    if (strcmp(what, "kill") == 0) others_take_over(server, SIGKILL, 0);
+    if (strcmp(what, "stop") == 0) others_take_over(server, SIGSTOP, 0);
+    if (strcmp(what, "wake") == 0) others_take_over(server, SIGSTOP, 1);
     if (strcmp(what, "cause") == 0) the_cause_is_given_up(server);
     if (strcmp(what, "rank0") == 0) kill(getpid(), SIGKILL);
     CHECK(pp_server_close(server) == PP_OK, "%s", pp_last_error());

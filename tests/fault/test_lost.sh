@@ -15,7 +15,7 @@ mark=PPMPI_TEST_LOST=$$
 # Processes of the farm are known by the mark in their environment.
 left() { grep -lzs "^$mark\$" /proc/[0-9]*/environ 2>/dev/null | wc -l; }
 
-for run in 'kill 4' 'stop 4' 'cause 6'; do
+for run in 'kill 4' 'stop 4' 'wake 4' 'cause 6'; do
     what=${run% *}
     printed=$(env "$mark" timeout 100 "$launcher" --enable-recovery -n "${run#* }" "$program" "$what" 2>"$build/tests/lost.err")
     case $printed in
