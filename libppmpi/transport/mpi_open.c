@@ -2,6 +2,7 @@
 #include "transport/mpi_state.h"
 
 #include "base/log.h"
+#include "base/pipe.h"
 #include "base/status.h"
 #include "base/thread.h"
 
@@ -14,7 +15,9 @@
 
 static void *finalize_here(void *unused)
 {
+    ppi_pipe_enter();
     MPI_Finalize();
+    ppi_pipe_leave();
     return unused;
 }
 
@@ -24,7 +27,7 @@ static void finalize(int lost)
     struct timespec until;
     pthread_t thread;
     if (!lost || ppi_thread_start(&thread, finalize_here, NULL) != 0) {
-        MPI_Finalize();
+        finalize_here(NULL);
         return;
     }
     clock_gettime(CLOCK_REALTIME, &until);
@@ -72,6 +75,37 @@ int ppi_mpi_runs(void)
     return initialized && !finalized;
 }
 
+/* ---- operations in which MPI writes to peers, of which some may have died */
+
+static int guarded_send(struct ppi_transport *t, int peer, char *message, size_t bytes)
+{
+    ppi_pipe_enter();
+    int status = ppi_mpi_ops.send(t, peer, message, bytes);
+    ppi_pipe_leave();
+    return status;
+}
+
+static int guarded_stream(struct ppi_transport *t, int peer, int outgoing, void *data, uint64_t bytes, ppi_stream_done done,
+                          void *ctx)
+{
+    ppi_pipe_enter();
+    int status = ppi_mpi_ops.stream(t, peer, outgoing, data, bytes, done, ctx);
+    ppi_pipe_leave();
+    return status;
+}
+
+static int guarded_progress(struct ppi_transport *t)
+{
+    ppi_pipe_enter();
+    int moved = ppi_mpi_ops.progress(t);
+    ppi_pipe_leave();
+    return moved;
+}
+
+static struct ppi_transport_ops guarded;
+
+/* ---- beginning */
+
 /* Over a duplicate of comm, so that nothing meets the program's messages. NULL without memory. */
 static struct ppi_mpi *create(MPI_Comm comm)
 {
@@ -92,7 +126,12 @@ static struct ppi_mpi *create(MPI_Comm comm)
     }
     MPI_Comm_set_errhandler(m->comm, MPI_ERRORS_RETURN);
     m->keyval = MPI_KEYVAL_INVALID;
-    m->base.ops = &ppi_mpi_ops;
+    guarded = ppi_mpi_ops;
+    guarded.send = guarded_send;
+    guarded.stream = guarded_stream;
+    guarded.progress = guarded_progress;
+    m->base.ops = &guarded;
+    ppi_pipe_guard();
     m->base.rank = rank;
     m->base.size = size;
     return m;
