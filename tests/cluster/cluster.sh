@@ -1,19 +1,21 @@
 #!/bin/sh
-# Several hosts on one machine, out of namespaces. Needs root, iproute2 and util-linux. CLUSTER_DIR names a folder that
-# keeps what there is; two clusters with two folders do not meet.
+# Several hosts on one machine, out of namespaces. Needs root, iproute2, util-linux and openssh-server. CLUSTER_DIR names a folder
+# that keeps what there is; two clusters with two folders do not meet.
 #   cluster.sh up N            node-1 … node-N: own name, network, /dev/shm and /tmp. Other files are shared, and so
 #                              are folders in /tmp that CLUSTER_SHARED names
 #   cluster.sh run NODE CMD…   as if logged in there
 #   cluster.sh pids NODE       what runs there
-#   cluster.sh kill NODE       SIGKILL for all of it, as a power cut would
+#   cluster.sh kill NODE       SIGKILL for all of it, its sshd too; the other nodes see its connections end
+#   cluster.sh stop NODE       SIGSTOP for all of it: the node hangs
 #   cluster.sh cut NODE        the cable is pulled; `join NODE` puts it back
 #   cluster.sh down            ends what runs on all nodes, and removes everything; happens by itself when the process that
 #                              called `up` is gone
-# CLUSTER_DIR/rsh is the remote shell between the nodes, for mpirun and mpiexec.
+# CLUSTER_DIR/ssh is the remote shell between the nodes, for mpirun and mpiexec; it speaks with a sshd that each node has.
 set -u
 : "${CLUSTER_DIR:?cluster.sh: CLUSTER_DIR must name the folder of the cluster}"
 dir=$CLUSTER_DIR
 self=$(readlink -f "$0")
+sshd=$(PATH=$PATH:/usr/sbin:/sbin command -v sshd)
 
 # Network namespaces have names that all of the machine sees.
 space() { echo "ppmpi-$(cat "$dir/id")-$1"; }
@@ -35,6 +37,35 @@ keep()
         done
         mount --rbind "$dir/$node/tmp" /tmp && echo $$ > "$dir/$node/keeper" && exec sleep 1000000' \
         sh "$1" "$dir" "$dir" ${CLUSTER_SHARED:-} < /dev/null > /dev/null 2>> "$dir/log" &
+}
+
+# Not at the usual port, where nothing is to answer. Keys are those of this cluster alone.
+prepare_ssh()
+{
+    mkdir -p /run/sshd
+    ssh-keygen -q -t ed25519 -N '' -f "$dir/key" && ssh-keygen -q -t ed25519 -N '' -f "$dir/host_key" || return
+    cat > "$dir/sshd_config" << END
+Port 2222
+HostKey $dir/host_key
+AuthorizedKeysFile $dir/key.pub
+PidFile none
+PermitRootLogin yes
+PasswordAuthentication no
+StrictModes no
+UsePAM no
+MaxStartups 100
+END
+    cat > "$dir/ssh_config" << END
+User root
+Port 2222
+IdentityFile $dir/key
+StrictHostKeyChecking no
+UserKnownHostsFile /dev/null
+GlobalKnownHostsFile /dev/null
+LogLevel ERROR
+END
+    printf '#!/bin/sh\nexec ssh -F %s "$@"\n' "$dir/ssh_config" > "$dir/ssh"
+    chmod 755 "$dir/ssh"
 }
 
 # For an owner that is killed, and cannot clean up any more.
@@ -64,17 +95,7 @@ up()
             ip -n "$(space $node)" link set eth0 up || exit 1
         mkdir -p "$dir/$node/tmp"
     done
-    cat > "$dir/rsh" << END
-#!/bin/sh
-# Like ssh: a bare environment, the home folder, and an error when there is no such host.
-while :; do case \${1:-} in -o | -l | -p) shift 2 ;; -*) shift ;; *) break ;; esac; done
-[ -f "$dir/\$1/keeper" ] || { echo "rsh: could not resolve hostname \$1: Name or service not known" >&2; exit 255; }
-node=\$1
-shift
-exec env -i CLUSTER_DIR="$dir" HOME=/root USER=root SHELL=/bin/sh PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \\
-    sh "$self" run "\$node" sh -c "cd; unset CLUSTER_DIR; \$*"
-END
-    chmod 755 "$dir/rsh"
+    prepare_ssh || exit 1
     setsid sh "$self" attend "$owner" < /dev/null > /dev/null 2>&1 &
     for i in $(seq "$n"); do keep "node-$i"; done
     for i in $(seq "$n"); do
@@ -83,17 +104,28 @@ END
             sleep 0.05
         done
         [ -s "$dir/node-$i/keeper" ] || { cat "$dir/log" >&2; exit 1; }
+        sh "$self" run "node-$i" "$sshd" -D -f "$dir/sshd_config" < /dev/null > /dev/null 2>> "$dir/log" &
+        echo $! > "$dir/node-$i/sshd"
+    done
+    for i in $(seq "$n"); do
+        for _ in $(seq 100); do
+            sh "$self" run node-1 "$dir/ssh" -o ConnectTimeout=1 "node-$i" true 2>> "$dir/log" && continue 2
+            sleep 0.05
+        done
+        tail -n 3 "$dir/log" >&2
+        exit 1
     done
 }
 
-# The node's processes, its keeper excepted. A process that is gone in the meantime does not matter.
+# The node's processes, its keeper and its sshd excepted. A process that is gone in the meantime does not matter.
 pids()
 {
-    ip netns pids "$(space "$1")" | grep -vx "$(keeper "$1")"
+    ip netns pids "$(space "$1")" | grep -vx -e "$(keeper "$1")" -e "$(cat "$dir/$1/sshd")"
 }
 
 end_all()
 {
+    kill -9 "$(cat "$dir/$1/sshd")" 2> /dev/null
     for _ in 1 2 3; do
         left=$(pids "$1")
         [ -n "$left" ] || return 0
@@ -122,9 +154,10 @@ run)
     ;;
 pids) pids "$2" ;;
 kill) end_all "$2" ;;
+stop) for pid in $(pids "$2") $(cat "$dir/$2/sshd"); do kill -STOP "$pid" 2> /dev/null; done ;;
 cut) ip -n "$(space "$2")" link set eth0 down ;;
 join) ip -n "$(space "$2")" link set eth0 up ;;
 down) down ;;
 attend) attend "$2" ;;
-*) sed -n '2,14s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+*) sed -n '2,15s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac

@@ -9,12 +9,13 @@ skip()
 for tool in ip nsenter unshare; do
     command -v $tool > /dev/null || skip "there is no $tool; packages iproute2 and util-linux have it"
 done
+PATH=$PATH:/usr/sbin:/sbin command -v sshd > /dev/null || skip "there is no sshd; package openssh-server has it"
 # A bare MPI program hangs there as often, in MPI_Finalize, when its ranks do not come to it at the same time.
 [ "${TEST_MPI:-openmpi}" = openmpi ] || [ -n "${WITHOUT_MPI:-}" ] || skip "MPICH 4.0 does not end reliably over TCP"
 . "$(dirname "$0")/../fault/program.sh"
 unset OMPI_MCA_btl_tcp_if_include OMPI_MCA_oob_tcp_if_include OMPI_MCA_rmaps_base_oversubscribe
 export CLUSTER_DIR="$scratch/cluster" CLUSTER_SHARED="$scratch $build $source"
-export OMPI_MCA_plm_rsh_agent="$CLUSTER_DIR/rsh" HYDRA_LAUNCHER_EXEC="$CLUSTER_DIR/rsh" UCX_TLS=tcp,self UCX_NET_DEVICES=eth0
+export OMPI_MCA_plm_rsh_agent="$CLUSTER_DIR/ssh" HYDRA_LAUNCHER_EXEC="$CLUSTER_DIR/ssh" UCX_TLS=tcp,self UCX_NET_DEVICES=eth0
 cluster=$here/cluster.sh
 trap 'sh "$cluster" down; rm -rf "$scratch"' EXIT
 trap 'exit 1' HUP INT TERM
@@ -49,4 +50,14 @@ nothing_runs()
         sleep 0.2
     done
     fail "left over:$left"
+}
+
+# No file is left in any node's /dev/shm and /tmp; folders of CLUSTER_SHARED are mounted there.
+nothing_remains()
+{
+    left=''
+    for i in 1 2 3; do
+        for file in $(sh "$cluster" run node-$i find /dev/shm /tmp -mindepth 1 -xdev -type f); do left="$left node-$i:$file"; done
+    done
+    [ -z "$left" ] || fail "left over:$left"
 }

@@ -36,7 +36,7 @@ nothing_runs
 # ---- Hosts that cannot be had.
 # shellcheck disable=SC2086
 at node-1 60 $pprun --hosts node-1,node-9 sleep 30
-[ $status -eq 2 ] && [ "$(lines "$err" '^pprun: node-9 cannot be reached: rsh: could not resolve')" -eq 1 ] || fail "unknown host"
+[ $status -eq 2 ] && [ "$(lines "$err" '^pprun: node-9 cannot be reached: ssh: Could not resolve')" -eq 1 ] || fail "unknown host"
 nothing_runs
 
 # ---- Signals.

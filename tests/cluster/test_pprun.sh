@@ -50,7 +50,7 @@ nothing_runs
 
 # ---- Hosts that cannot be had: named, soon, in a sentence.
 at node-1 60 "$pprun" --hosts node-1,node-9 "$program" sum
-[ $status -eq 2 ] && [ "$(lines "$err" '^pprun: node-9 cannot be reached: rsh: could not resolve hostname node-9')" -eq 1 ] || fail "unknown host"
+[ $status -eq 2 ] && [ "$(lines "$err" '^pprun: node-9 cannot be reached: ssh: Could not resolve hostname node-9')" -eq 1 ] || fail "unknown host"
 [ "$(lines "$out" sum)" -eq 0 ] || fail "unknown host: something ran"
 at node-1 60 "$pprun" --info --hosts node-1,node-9
 [ $status -eq 2 ] && [ "$(lines "$err" '^pprun: node-9 cannot be reached')" -eq 1 ] || fail "--info, unknown host"
