@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "channel/peer_bell.h"
+#include "worker/hold.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -58,6 +59,10 @@ static void keep_in_touch(struct ppi_serving *s)
     /* A process that was stopped itself has heard nothing. */
     if (now > s->looked_ns + s->silence_ns / 2 || s->heard_ns == 0) s->heard_ns = now;
     s->looked_ns = now;
+    if (now >= s->held_ns + s->beat_ns) {
+        ppi_hold_connections(s->pool, 6 * s->beat_ns); /* the server's patience is four, and it may be late */
+        s->held_ns = now;
+    }
     if (now >= s->spoke_ns + s->beat_ns - s->beat_ns / 8) ppi_serving_post(s, PPI_WIRE_BEAT, 0, &(struct ppi_wire_beat){0}, NULL, 0);
     int ended = ppi_bell_has_ended(s->server_pidfd);
     int silent = s->silence_ns && now > s->heard_ns + s->silence_ns;

@@ -18,6 +18,7 @@ struct ppi_serving {
     struct ppi_module_store modules;
     int welcomed, open, stopping, status, at_once, server_lost;
     int gave_way; /* the last step has woken a worker for which there is no idle core */
+    uint64_t held_ns; /* when we last looked for connections to hold */
     int alone; /* it leaves, and the others go on */
     int idle; /* there was a moment without a job since the last one */
     struct ppi_doorbell *server_bell;

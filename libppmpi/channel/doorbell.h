@@ -14,6 +14,7 @@ struct ppi_doorbell {
     _Atomic uint32_t rings[PPI_LISTENERS];
     uint64_t nonce;          /* tells this doorbell from any other memory, see peer_bell.h */
     _Atomic uint32_t deaths; /* counted up by the fork server for each report that waits on its socket */
+    _Atomic uint64_t hold_ns; /* how long the fork server holds the rank's connections when the rank has died, see hold.h */
 };
 
 /* From the moment of this call a ring is not missed: announce, look whether there is work, then sleep. Returns the

@@ -1,5 +1,7 @@
 #include "worker/forkserver.h"
+#include "worker/hold.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/status.h"
 #include "launch/launch.h"
@@ -36,6 +38,23 @@ static void default_signals(void)
 
 static int is_worker(long pid);
 
+/* The rank has died. The fork server is killed at once, unless it is to hold connections for a while. */
+static void end_server(struct ppi_workspace *workspace, pid_t server, const sigset_t *all)
+{
+    uint64_t hold_ns = ppi_hold_ns(workspace), until = ppi_now_ns() + hold_ns + PPI_NS_PER_S;
+    int null = hold_ns ? open("/dev/null", O_RDWR) : -1;
+    if (hold_ns) kill(server, SIGTERM);
+    for (int fd = 0; fd <= 2 && null >= 0; fd++) dup2(null, fd); /* others wait for the end of the rank's output */
+    ppi_launch_close_inherited();
+    while (hold_ns && ppi_now_ns() < until) {
+        struct timespec look = {0, 200000000};
+        siginfo_t info = {.si_pid = 0};
+        sigtimedwait(all, NULL, &look);
+        if (waitid(P_PID, (id_t)server, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == server) return;
+    }
+    kill(server, SIGKILL);
+}
+
 /* The stub: parent of the fork server, child of the rank. It passes each one's end on to the other, and ends what tasks
  * have started and what outlived the fork server, whose orphans it gets. A signal from the death of the rank's *thread*
  * that made it is told from the death of the rank by asking who the parent is. */
@@ -62,7 +81,7 @@ static _Noreturn void stub(struct ppi_workspace *workspace, int socket, pid_t ra
     do {
         prctl(PR_SET_PDEATHSIG, SIGTERM);
         sigwaitinfo(&all, NULL);
-        if (getppid() != rank) kill(server, SIGKILL);
+        if (getppid() != rank) end_server(workspace, server, &all);
     } while (waitpid(server, NULL, WNOHANG) != server);
     ppi_kill_strangers(is_worker); /* here there are none */
     _exit(0);
@@ -193,6 +212,11 @@ static int serve_request(struct ppi_workspace *workspace, int socket)
         close(fd);
         return 1;
     }
+    if (request.kind == PPI_FORK_HOLD) {
+        int fd;
+        if (c && c->cmsg_len == CMSG_LEN(sizeof fd)) memcpy(&fd, CMSG_DATA(c), sizeof fd), ppi_hold_keep(fd);
+        return 1;
+    }
     if (!c || c->cmsg_len != CMSG_LEN(PPI_FORK_FDS * sizeof(int))) {
         struct ppi_pool_report report = {.event = PPI_POOL_FAILED, .slot = slot, .error = EMFILE};
         close_received(&message);
@@ -240,7 +264,7 @@ void ppi_forkserver_run(struct ppi_workspace *workspace, int socket)
     for (int fd = 0; fd <= 2 && null >= 0; fd++) dup2(null, fd);
     if (null > 2) close(null);
 
-    sigset_t heard; /* SIGTERM: from the death of the stub, which counts, or from others, which does not */
+    sigset_t heard; /* SIGTERM: from the stub, or its death, which counts, or from others, which does not */
     sigemptyset(&heard);
     sigaddset(&heard, SIGCHLD);
     sigaddset(&heard, SIGTERM);
@@ -251,13 +275,16 @@ void ppi_forkserver_run(struct ppi_workspace *workspace, int socket)
         poll(wait_for, 2, -1);
         if (wait_for[1].revents) {
             struct signalfd_siginfo info;
-            while (read(signals, &info, sizeof info) == (ssize_t)sizeof info) {}
-            if (getppid() != parent) break;
+            int told = 0;
+            while (read(signals, &info, sizeof info) == (ssize_t)sizeof info)
+                told |= info.ssi_signo == SIGTERM && info.ssi_pid == (uint32_t)parent;
+            if (told || getppid() != parent) break;
             reap(workspace, socket);
         }
         if (wait_for[0].revents && !serve_request(workspace, socket)) break;
     }
     for (int i = 0; i < PPI_WORKERS_MAX; i++) pids[i] = 0;
     ppi_kill_strangers(is_worker);
+    ppi_hold_on(workspace);
     _exit(0);
 }

@@ -4,12 +4,12 @@
 
 #include "worker/pool.h"
 
-enum ppi_fork_request_kind { PPI_FORK_START, PPI_FORK_KILL, PPI_FORK_MAP_SHARED, PPI_FORK_MAP_SERVER };
+enum ppi_fork_request_kind { PPI_FORK_START, PPI_FORK_KILL, PPI_FORK_MAP_SHARED, PPI_FORK_MAP_SERVER, PPI_FORK_HOLD };
 
 struct ppi_fork_request {
     enum ppi_fork_request_kind kind;
     struct ppi_worker_start start; /* KILL: slot and serial. START: the descriptors travel beside, in the order segment,
-                                    * write_fd[2], read_fd[2]. MAP_…: nothing but a descriptor */
+                                    * write_fd[2], read_fd[2]. MAP_…, HOLD: nothing but a descriptor */
 };
 
 #define PPI_FORK_FDS 5

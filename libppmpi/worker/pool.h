@@ -76,6 +76,7 @@ struct ppi_pool_kind_ops {
     int (*open)(struct ppi_pool *pool);
     int (*map_shared)(struct ppi_pool *pool, int fd); /* NULL: workers have what the rank has */
     int (*map_server)(struct ppi_pool *pool, int fd); /* the same */
+    int (*hold)(struct ppi_pool *pool, int fd);       /* a connection, see hold.h; NULL: nobody is there to hold it */
     int (*start)(struct ppi_pool *pool, const struct ppi_worker_start *start);
     void (*kill)(struct ppi_pool *pool, int slot, uint32_t serial);
     int (*next)(struct ppi_pool *pool, struct ppi_pool_report *report);

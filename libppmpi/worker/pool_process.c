@@ -1,5 +1,6 @@
 /* Workers as processes: the rank's end of the socket to the fork server. */
 #include "worker/forkserver.h"
+#include "worker/hold.h"
 
 #include "base/status.h"
 
@@ -67,7 +68,7 @@ static int send_with(struct ppi_pool *pool, const struct ppi_fork_request *reque
                            error == EPIPE ? ", which could not be forked (see ulimit -u) or has died" : "");
 }
 
-static int send_file(struct ppi_pool *pool, enum ppi_fork_request_kind kind, int fd)
+static int send_descriptor(struct ppi_pool *pool, enum ppi_fork_request_kind kind, int fd)
 {
     struct ppi_fork_request request;
     memset(&request, 0, sizeof request);
@@ -77,12 +78,17 @@ static int send_file(struct ppi_pool *pool, enum ppi_fork_request_kind kind, int
 
 static int process_map_shared(struct ppi_pool *pool, int fd)
 {
-    return send_file(pool, PPI_FORK_MAP_SHARED, fd);
+    return send_descriptor(pool, PPI_FORK_MAP_SHARED, fd);
 }
 
 static int process_map_server(struct ppi_pool *pool, int fd)
 {
-    return send_file(pool, PPI_FORK_MAP_SERVER, fd);
+    return send_descriptor(pool, PPI_FORK_MAP_SERVER, fd);
+}
+
+static int process_hold(struct ppi_pool *pool, int fd)
+{
+    return send_descriptor(pool, PPI_FORK_HOLD, fd);
 }
 
 static int process_start(struct ppi_pool *pool, const struct ppi_worker_start *start)
@@ -131,6 +137,7 @@ static void process_close(struct ppi_pool *pool)
 {
     /* End of file is the fork server's word to stop. Closing alone would not do: a child that the program has forked
      * holds the socket too. */
+    ppi_hold_nothing(pool);
     shutdown(pool->socket, SHUT_RDWR);
     close(pool->socket);
     free(pool->heard.reports);
@@ -140,6 +147,7 @@ static void process_close(struct ppi_pool *pool)
 const struct ppi_pool_kind_ops ppi_pool_processes = {.open = process_open,
                                                      .map_shared = process_map_shared,
                                                      .map_server = process_map_server,
+                                                     .hold = process_hold,
                                                      .start = process_start,
                                                      .kill = process_kill,
                                                      .next = process_next,
