@@ -43,7 +43,7 @@ static int mpi_send(struct ppi_transport *t, int peer, char *message, size_t byt
         free(message);
         return ppi_error(PP_ERR_NOMEM, "no memory for a message");
     }
-    int status = ppi_mpi_check(MPI_Isend(message, (int)bytes, MPI_BYTE, peer, TAG_MESSAGE, m->comm, &r->mpi), "MPI_Isend");
+    int status = ppi_mpi_check(ppi_mpi_isend(m, message, (int)bytes, peer, TAG_MESSAGE, &r->mpi), "MPI_Isend");
     if (status != PP_OK) {
         free(message);
         free(r);
@@ -116,7 +116,7 @@ static int begin_chunks(struct ppi_mpi *m, int peer, int outgoing, struct ppi_mp
         uint64_t at = s->begun * CHUNK, n = s->bytes - at < CHUNK ? s->bytes - at : CHUNK;
         MPI_Request *r = &s->chunk[s->begun % PPI_CHUNKS_UNDER_WAY];
         char *where = s->scratch ? s->scratch + s->begun % PPI_CHUNKS_UNDER_WAY * CHUNK : s->data + at;
-        int code = outgoing ? MPI_Isend(where, (int)n, MPI_BYTE, peer, TAG_CHUNK, m->comm, r)
+        int code = outgoing ? ppi_mpi_isend(m, where, (int)n, peer, TAG_CHUNK, r)
                             : MPI_Irecv(where, (int)n, MPI_BYTE, peer, TAG_CHUNK, m->comm, r);
         if (ppi_mpi_check(code, "stream") != PP_OK) break;
         s->begun++;

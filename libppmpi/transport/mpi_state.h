@@ -50,6 +50,9 @@ extern const struct ppi_transport_ops ppi_mpi_ops;
 /* What an MPI call returned, as a status. */
 int ppi_mpi_check(int code, const char *what);
 
+/* mpi_open.c: the only way to send. As MPI_Isend of bytes; returns what MPI did. */
+int ppi_mpi_isend(struct ppi_mpi *m, const void *data, int bytes, int peer, int tag, MPI_Request *request);
+
 /* mpi_open.c: the operations of that name. */
 void ppi_mpi_close(struct ppi_transport *t);
 void ppi_mpi_abort(struct ppi_transport *t, int code);
