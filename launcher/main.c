@@ -1,4 +1,5 @@
 /* pprun: starts programs of libppmpi, on one machine or on many. */
+#include "carry.h"
 #include "info.h"
 #include "options.h"
 #include "place.h"
@@ -59,6 +60,7 @@ int main(int argc, char **argv)
     struct place place;
     options_read(argc, argv, &options);
     if (options.info_line) return info_print_line();
+    if (options.carry) return carry(options.carry, options.program);
     if (options.info) return info_print_table(&options);
 
     place_find(&options, &place);
@@ -66,6 +68,7 @@ int main(int argc, char **argv)
     if (place.plain) return run_plain(&options, file);
 
     place_choose_launcher(&options, file, &place);
+    if (carry_decide(&options, &place, file, &place.carrier)) place.carried = 1;
     char *copy = NULL;
     options.program[0] = file; /* the PATH may be another one elsewhere */
     if (options.dry_run) return print_command(&place, &options);

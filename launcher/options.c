@@ -20,6 +20,7 @@ static const char help[] =
     "  -n RANKS          so many ranks, in turn on the nodes, in place of one on each\n"
     "  --preload         take the program to the nodes first, for nodes that do not share the file system\n"
     "  --mpi NAME        openmpi or mpich; the program itself tells which, as a rule\n"
+    "  --plain-mpirun    let mpirun reach the other hosts; the job then ends when one of them dies\n"
     "\n"
     "  --workers N       workers of each rank, in place of one on each core\n"
     "  --timeout SECONDS for one try of a task\n"
@@ -88,6 +89,8 @@ enum kind {
     INFO,
     DRY_RUN,
     INFO_LINE,
+    PLAIN_MPIRUN,
+    CARRY,
     VERSION,
     HELP
 };
@@ -109,6 +112,8 @@ static const struct {
     {"--info", NULL, INFO},
     {"--dry-run", NULL, DRY_RUN},
     {"--info-line", NULL, INFO_LINE},
+    {"--plain-mpirun", NULL, PLAIN_MPIRUN},
+    {"--carry", "names of hosts", CARRY},
     {"--version", NULL, VERSION},
     {"--help", NULL, HELP},
     {"-h", NULL, HELP},
@@ -141,6 +146,8 @@ static void apply(enum kind kind, const char *name, const char *value, struct op
     case INFO: o->info = 1; break;
     case DRY_RUN: o->dry_run = 1; break;
     case INFO_LINE: o->info_line = 1; break;
+    case PLAIN_MPIRUN: o->plain_mpirun = 1; break;
+    case CARRY: o->carry = value; break;
     case VERSION: print_version();
     case HELP: print_and_exit(help);
     }

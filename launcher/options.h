@@ -8,7 +8,9 @@ struct options {
     const char *hosts, *hostfile; /* at most one of them */
     int ranks;                    /* 0 = one on each node */
     int info, dry_run, preload;
+    int plain_mpirun; /* mpirun starts the ranks on other hosts itself, by a daemon on each */
     int info_line;   /* for our own use: this node's line of --info */
+    const char *carry; /* the same, see carry.h */
     const char *mpi; /* NULL = the program's */
     char **program;  /* with its arguments; empty with --info */
 };

@@ -87,7 +87,8 @@ void place_command(const struct place *place, int ranks, char *const *program, c
                                   ranks,
                                   program,
                                   watch,
-                                  environ};
+                                  environ,
+                                  place->carried ? &place->carrier : NULL};
     or_end(ppi_command_build(&request, out));
 }
 

@@ -15,6 +15,8 @@ struct place {
     enum ppi_mpi mpi;
     enum ppi_launcher launcher;
     char *launcher_file;
+    int carried; /* the ranks on other hosts are, see carry.h */
+    struct ppi_carrier carrier;
 };
 
 /* Ends pprun when the place cannot be had. */

@@ -4,7 +4,7 @@ _pprun()
 {
     local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} i=1
     local valued=' --hosts --hostfile -n --mpi --workers --timeout --retries '
-    local options='-- --hosts --hostfile -n --preload --mpi --workers --timeout --retries --progress --stats --info --dry-run
+    local options='-- --hosts --hostfile -n --preload --mpi --workers --timeout --retries --progress --plain-mpirun --stats --info --dry-run
         --version --help'
     COMPREPLY=()
 

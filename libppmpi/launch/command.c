@@ -54,6 +54,35 @@ static void unset_if_given(const struct ppi_request *request, const char *name, 
     if (ppi_environment_get(request->environment, name)) ppi_words_add(&out->unset, name);
 }
 
+static void mpirun_here(const struct ppi_request *request, struct ppi_command *out)
+{
+    struct ppi_words *words = &out->words;
+    ppi_words_add(words, "--host");
+    ppi_words_format(words, "localhost:%d", out->ranks);
+    ppi_words_add(words, "-n");
+    ppi_words_format(words, "%d", out->ranks);
+    ppi_words_add(words, "--oversubscribe");
+    ppi_words_add(words, "--bind-to");
+    ppi_words_add(words, "none");
+    ppi_words_add(words, request->carrier->file);
+    add_hosts(request, "--carry", out->ranks, NAMES, words);
+    ppi_words_add(words, "--");
+    /* Ranks believe that they share a host: neither messages nor what PMIx knows may go by shared memory. */
+    set_unless_given(request, "OMPI_MCA_btl", "^vader,sm", out);
+    ppi_words_add(&out->set, "PMIX_MCA_gds=hash");
+    ppi_words_add(&out->set, "PMIX_MCA_ptl_tcp_remote_connections=1");
+    ppi_words_format(&out->set, "PMIX_MCA_ptl_tcp_if_include=%s", request->carrier->interface);
+}
+
+static void watched(const struct ppi_request *request, struct ppi_command *out)
+{
+    if (!request->watch) return;
+    /* Without it mpirun ends the job when one rank dies; and with it it tells nothing of how they ended: hence the watch. */
+    set_unless_given(request, "OMPI_MCA_orte_enable_recovery", "1", out);
+    /* Where mpirun ends ranks it sleeps a second for each node in turn; the watch has given them their time before. */
+    set_unless_given(request, "OMPI_MCA_odls_base_sigkill_timeout", "0", out);
+}
+
 static void mpirun(const struct ppi_request *request, int nodes, struct ppi_command *out)
 {
     struct ppi_words *words = &out->words;
@@ -88,11 +117,6 @@ static void mpirun(const struct ppi_request *request, int nodes, struct ppi_comm
     }
     if (request->hosts && !has(request, "OMPI_MCA_plm_rsh_agent") && request->allocation.kind == PPI_ALLOCATION_NONE)
         set_unless_given(request, "OMPI_MCA_plm_rsh_args", CONNECT, out);
-    if (!request->watch) return;
-    /* Without it mpirun ends the job when one rank dies; and with it it tells nothing of how they ended: hence the watch. */
-    set_unless_given(request, "OMPI_MCA_orte_enable_recovery", "1", out);
-    /* Where mpirun ends ranks it sleeps a second for each node in turn; the watch has given them their time before. */
-    set_unless_given(request, "OMPI_MCA_odls_base_sigkill_timeout", "0", out);
 }
 
 static void hydra(const struct ppi_request *request, int nodes, struct ppi_command *out)
@@ -195,12 +219,15 @@ int ppi_command_build(const struct ppi_request *request, struct ppi_command *out
     command.ranks = request->ranks > 0 ? request->ranks : nodes;
 
     ppi_words_add(&command.words, request->file);
-    if (request->launcher == PPI_LAUNCHER_MPIRUN)
+    if (request->launcher == PPI_LAUNCHER_MPIRUN && request->carrier)
+        mpirun_here(request, &command);
+    else if (request->launcher == PPI_LAUNCHER_MPIRUN)
         mpirun(request, nodes, &command);
     else if (request->launcher == PPI_LAUNCHER_HYDRA)
         hydra(request, nodes, &command);
     else
         srun(request, nodes, &command);
+    if (request->launcher == PPI_LAUNCHER_MPIRUN) watched(request, &command);
     add_program(request, &command.words);
 
     /* The user's numbers of CPUs and tasks are about ranks that he starts; ours is one on each node, with all that was granted. */

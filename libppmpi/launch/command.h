@@ -20,6 +20,13 @@ void ppi_allocation_detect(char *const *environment, struct ppi_allocation *out)
 
 enum ppi_launcher { PPI_LAUNCHER_MPIRUN, PPI_LAUNCHER_HYDRA, PPI_LAUNCHER_SRUN };
 
+/* Ranks are local processes for mpirun, and each that is to run elsewhere is carried there by the remote shell, without a daemon of
+ * mpirun's on that host. A host that dies then takes its rank along, and nothing else; see launcher/carry.h. */
+struct ppi_carrier {
+    const char *file;      /* pprun */
+    const char *interface; /* of this host, which the others reach */
+};
+
 struct ppi_request {
     enum ppi_mpi mpi;
     enum ppi_launcher launcher;
@@ -30,6 +37,7 @@ struct ppi_request {
     char *const *program;          /* with its arguments */
     const char *watch;             /* NULL, or the token of launch/watch.h: each rank reports how it ended */
     char *const *environment;
+    const struct ppi_carrier *carrier; /* mpirun with hosts, of which the first is this one, and no more ranks than hosts: or NULL */
 };
 
 struct ppi_command {

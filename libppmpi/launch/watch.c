@@ -94,6 +94,14 @@ static void on_start(struct state *s, int rank, const char *host, long pid)
     s->rank0_group = (pid_t)pid;
 }
 
+/* Then all have started, whether their own words have come or not. */
+static void on_open(struct state *s)
+{
+    s->open = 1;
+    s->started = s->watch->command->ranks;
+    s->ask_at = NEVER;
+}
+
 static void on_end(struct state *s, const char *kind, int rank, int status, const char *host)
 {
     s->ended++;
@@ -125,7 +133,7 @@ static int read_report(void *closure, const char *report)
     if (strcmp(kind, "start") == 0)
         on_start(s, rank, host, pid);
     else if (strcmp(kind, "open") == 0)
-        s->open = 1;
+        on_open(s);
     else
         on_end(s, kind, rank, status, host);
     return 1;

@@ -7,6 +7,7 @@
 #   cluster.sh pids NODE       what runs there
 #   cluster.sh kill NODE       SIGKILL for all of it, its sshd too; the other nodes see its connections end
 #   cluster.sh stop NODE       SIGSTOP for all of it: the node hangs
+#   cluster.sh serve NODE      starts its sshd again
 #   cluster.sh cut NODE        the cable is pulled; `join NODE` puts it back
 #   cluster.sh down            ends what runs on all nodes, and removes everything; happens by itself when the process that
 #                              called `up` is gone
@@ -37,6 +38,13 @@ keep()
         done
         mount --rbind "$dir/$node/tmp" /tmp && echo $$ > "$dir/$node/keeper" && exec sleep 1000000' \
         sh "$1" "$dir" "$dir" ${CLUSTER_SHARED:-} < /dev/null > /dev/null 2>> "$dir/log" &
+}
+
+serve()
+{
+    kill -0 "$(cat "$dir/$1/sshd" 2> /dev/null)" 2> /dev/null && return
+    sh "$self" run "$1" "$sshd" -D -f "$dir/sshd_config" < /dev/null > /dev/null 2>> "$dir/log" &
+    echo $! > "$dir/$1/sshd"
 }
 
 # Not at the usual port, where nothing is to answer. Keys are those of this cluster alone.
@@ -104,8 +112,7 @@ up()
             sleep 0.05
         done
         [ -s "$dir/node-$i/keeper" ] || { cat "$dir/log" >&2; exit 1; }
-        sh "$self" run "node-$i" "$sshd" -D -f "$dir/sshd_config" < /dev/null > /dev/null 2>> "$dir/log" &
-        echo $! > "$dir/node-$i/sshd"
+        serve "node-$i"
     done
     for i in $(seq "$n"); do
         for _ in $(seq 100); do
@@ -155,9 +162,10 @@ run)
 pids) pids "$2" ;;
 kill) end_all "$2" ;;
 stop) for pid in $(pids "$2") $(cat "$dir/$2/sshd"); do kill -STOP "$pid" 2> /dev/null; done ;;
+serve) serve "$2" ;;
 cut) ip -n "$(space "$2")" link set eth0 down ;;
 join) ip -n "$(space "$2")" link set eth0 up ;;
 down) down ;;
 attend) attend "$2" ;;
-*) sed -n '2,15s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+*) sed -n '2,16s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac

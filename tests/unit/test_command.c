@@ -98,6 +98,26 @@ START_TEST(each_launcher_gets_its_own_words)
 }
 END_TEST
 
+START_TEST(carried_ranks_are_local_processes_without_shared_memory)
+{
+    static const char *const words[] = {"./prog", "x", NULL};
+    char *names[] = {(char[]){"a"}, (char[]){"b"}, (char[]){"c"}}, *environment[] = {(char[]){"MINE=1"}, NULL};
+    struct ppi_words hosts = {names, 3, 0};
+    struct ppi_carrier carrier = {"/bin/pprun", "eth1"};
+    struct ppi_request request = {.mpi = PPI_MPI_OPENMPI, .file = "mpirun", .ranks = 2, .hosts = &hosts,
+                                  .program = (char *const *)words, .environment = environment, .carrier = &carrier};
+    struct ppi_command command;
+    ck_assert_int_eq(ppi_command_build(&request, &command), PP_OK);
+    char *line = ppi_command_line(&command);
+    ck_assert_str_eq(line, "env 'OMPI_MCA_btl=^vader,sm' PMIX_MCA_gds=hash PMIX_MCA_ptl_tcp_remote_connections=1 "
+                           "PMIX_MCA_ptl_tcp_if_include=eth1 mpirun --host localhost:2 -n 2 --oversubscribe --bind-to none "
+                           "/bin/pprun --carry a,b -- ./prog x");
+    ck_assert_int_eq(command.ranks, 2);
+    free(line);
+    ppi_command_free(&command);
+}
+END_TEST
+
 START_TEST(a_watched_rank_is_run_by_a_shell_that_reports)
 {
     struct ppi_command command;
@@ -220,6 +240,7 @@ int main(void)
     tcase_add_loop_test(c, each_launcher_gets_its_own_words, 0, LENGTH(cases));
     tcase_add_loop_test(c, a_watched_rank_is_run_by_a_shell_that_reports, 0, LENGTH(cases));
     tcase_add_test(c, what_the_user_has_set_for_mpirun_stays);
+    tcase_add_test(c, carried_ranks_are_local_processes_without_shared_memory);
     tcase_add_test(c, srun_needs_an_allocation_and_everything_a_program);
     suite_add_tcase(suite, c);
     c = tcase_create("environment");

@@ -1,0 +1,101 @@
+# A whole node dies, hangs, or loses its cable while three hosts work: pprun's program goes on without it, has every outcome, and ends with its
+# own status; nothing is left where there is still somebody. With mpirun's own daemons the job ends soon, and says which node it was.
+if [ "${TEST_MPI:-openmpi}" != openmpi ]; then
+    echo "skipped: this launcher ends the job when a rank dies"
+    exit 77
+fi
+. "$(dirname "$0")/hosts.sh"
+chaos=$build/tests/cluster_chaos
+tasks=30000
+[ -z "${TEST_SANITIZE:-}" ] || tasks=5000
+
+now() { date +%s%N; }
+
+# begin FOLDER COMMAND…: on node-1; once tasks have begun there is FOLDER/up
+begin()
+{
+    export CHAOS="$scratch/$1"
+    mkdir -p "$CHAOS"
+    shift
+    timeout -k 5 120 sh "$cluster" run node-1 "$@" > "$out" 2> "$err" < /dev/null &
+    runner=$!
+    for _ in $(seq 300); do [ -e "$CHAOS/up" ] && break; sleep 0.1; done
+    sleep 0.5
+}
+
+# ended: sets $status, and $took in ms from $began on
+ended()
+{
+    wait $runner
+    status=$?
+    took=$((($(now) - began) / 1000000))
+}
+
+# quiet_within SECONDS NODE…: nothing runs there, but for sessions of sshd, which wait for a host that does not answer
+quiet_within()
+{
+    for _ in $(seq $(($1 * 5))); do
+        left=''
+        for node in $(echo "$*" | cut -d ' ' -f 2-); do
+            for pid in $(sh "$cluster" pids "$node"); do
+                name=$(cat "/proc/$pid/comm" 2> /dev/null)
+                case $name in sshd | '') ;; *) left="$left $node:$name" ;; esac
+            done
+        done
+        [ -z "$left" ] && return 0
+        sleep 0.2
+    done
+    fail "left over:$left"
+}
+
+# revive NODE: the cable is back, what was stopped goes on, and there is a sshd
+revive()
+{
+    sh "$cluster" join "$1"
+    for pid in $(sh "$cluster" pids "$1") $(cat "$CLUSTER_DIR/$1/sshd"); do kill -CONT "$pid" 2> /dev/null; done
+    sh "$cluster" serve "$1"
+}
+
+# ---- The program goes on.
+for what in cut stop kill; do
+    begin survive-$what "$pprun" --hosts node-1,node-2,node-3 "$chaos" farm "$scratch/survive-$what" 1 $tasks 2
+    echo '0 1 1' > "$CHAOS/killed"
+    began=$(now)
+    sh "$cluster" $what node-2
+    ended
+    [ $status -eq 7 ] || fail "$what: the program's own status"
+    [ "$(lines "$err" 'rank 1 on node-2 has been silent for 2 s: it counts as lost')" -eq 1 ] || fail "$what: who was lost"
+    echo "$what: $(cat "$out"); ended after $took ms"
+    quiet_within 2 node-1 node-3
+    # A rank that is cut off ends when it has heard nothing for three times the heartbeat; one that was stopped when it goes on.
+    [ $what != cut ] || quiet_within 15 node-2
+    revive node-2
+    quiet_within 5 node-1 node-2 node-3
+done
+nothing_remains
+
+# ---- With mpirun's own daemons: when one is gone, mpirun ends the job, or does not notice. Either way it is told whose it was.
+for what in cut kill; do
+    begin plain-$what "$pprun" --plain-mpirun --hosts node-1,node-2,node-3 "$chaos" farm "$scratch/plain-$what" 1 $tasks 2
+    echo '0 1 1' > "$CHAOS/killed"
+    began=$(now)
+    sh "$cluster" $what node-2
+    ended
+    [ $status -eq 7 ] || { [ $status -ne 0 ] && [ $took -le 5000 ]; } || fail "--plain-mpirun, $what: after $took ms"
+    [ "$(lines "$err" node-2)" -ge 1 ] || fail "--plain-mpirun, $what: who was lost"
+    quiet_within 2 node-1 node-3
+    sh "$cluster" kill node-2
+    revive node-2
+done
+
+# ---- The node of rank 0 is what the job stands on.
+for what in kill cut stop; do
+    begin first-$what "$pprun" --hosts node-1,node-2,node-3 "$chaos" farm "$scratch/first-$what" 1 $tasks 2
+    sh "$cluster" $what node-1
+    quiet_within 15 node-2 node-3
+    sh "$cluster" kill node-1
+    wait $runner
+    revive node-1
+done
+quiet_within 2 node-1 node-2 node-3
+finish
