@@ -402,6 +402,10 @@ void ppi_ranks_stop(struct pp_server *s, int status, int at_once)
     s->modules.closed = 1; /* who asks for code now does not need it any more */
     struct ppi_wire_stop w = {.status = status, .at_once = at_once, .lost = s->transport->lost};
     for (int i = 1; i < s->rank_count; i++) ppi_ranks_post(s, i, PPI_WIRE_STOP, 0, &w, NULL, 0);
-    if (ppi_server_wait(s, all_bye, s, ppi_now_ns() + (at_once ? BYE_AT_ONCE_NS : BYE_PATIENCE_NS)) != PP_OK)
-        ppi_log(at_once ? PP_LOG_INFO : PP_LOG_WARNING, "not every rank has said that it stops");
+    if (ppi_server_wait(s, all_bye, s, ppi_now_ns() + (at_once ? BYE_AT_ONCE_NS : BYE_PATIENCE_NS)) == PP_OK) return;
+    int silent = 0, last = 0;
+    for (int i = 1; i < s->rank_count; i++)
+        if (!s->ranks[i].said_bye && !s->ranks[i].lost) silent++, last = i;
+    ppi_log(at_once ? PP_LOG_INFO : PP_LOG_WARNING, "%d ranks have not said that they stop, among them rank %d on %s%s", silent, last,
+            s->ranks[last].host, s->transport->ops->busy(s->transport) ? "; and messages are still on their way" : "");
 }
