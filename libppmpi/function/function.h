@@ -21,6 +21,10 @@ struct ppi_function_ref {
     char module[1024];  /* path as this process loaded it */
 };
 
+/* In a program that is not position-independent, the address of a function of a library is that of a stub in the program, which leads
+ * to whatever library of that name is loaded. The function itself, or fn when it is no stub. */
+pp_function ppi_function_behind(pp_function fn);
+
 /* Describes fn, which may be in a module that travels: that is left to others. PP_ERR_FUNCTION when fn is in no executable segment of a loaded module (trampolines, data, heap). */
 int ppi_function_describe(pp_function fn, struct ppi_function_ref *out);
 

@@ -70,9 +70,10 @@ static int describe(struct pp_server *s, pp_function fn, uint64_t unloads, size_
     struct ppi_function_table *table = s->functions;
     struct ppi_function_ref ref;
     memset(&ref, 0, sizeof ref);
-    int status = ppi_function_describe(fn, &ref);
+    pp_function behind = ppi_function_behind(fn);
+    int status = ppi_function_describe(behind, &ref);
     if (status != PP_OK) return status;
-    if (!ref.executable && (status = ppi_modules_find(s, (uintptr_t)fn, &ref)) != PP_OK) return status;
+    if (!ref.executable && (status = ppi_modules_find(s, (uintptr_t)behind, &ref)) != PP_OK) return status;
     uint32_t number = find_described(table, &ref);
     if (number == UINT32_MAX && (status = add(s, &ref, &number)) != PP_OK) return status;
     table->bucket[at].fn = fn;
