@@ -39,7 +39,8 @@ void ppi_serving_on_image(struct ppi_serving *s, const struct ppi_wire_record *r
     struct ppi_module_entry *entry = ppi_module_entry(s->workspace, w->number);
     int streamed = record->flags & PPI_WIRE_STREAMED;
     /* Once: while it arrives, and after it has, there is memory for it. */
-    int wanted = s->shared.is_holder && ppi_module_state(entry) == PPI_MODULE_ARRIVING && !ppi_module_is_arriving(&s->modules, w->number);
+    int wanted = s->shared.is_holder && ppi_module_state(entry) == PPI_MODULE_ARRIVING &&
+                 !ppi_module_is_arriving(&s->modules, w->number);
     char *to = NULL;
     if (wanted && w->status != PP_OK) {
         char why[sizeof entry->why];

@@ -13,7 +13,8 @@ struct place {
 static int holds(const struct ppi_module *module, void *arg)
 {
     const struct place *p = arg;
-    return module->base == p->map->l_addr && strcmp(module->name, p->map->l_name) == 0 && ppi_module_holds(module, p->address);
+    return module->base == p->map->l_addr && strcmp(module->name, p->map->l_name) == 0 &&
+           ppi_module_holds(module, p->address);
 }
 
 /* What the name means in the library itself, which is not what it means to the program. */
@@ -22,7 +23,8 @@ static void *defined_in(const struct link_map *map, const char *name)
     void *handle = *map->l_name ? dlopen(map->l_name, RTLD_LAZY | RTLD_NOLOAD) : NULL;
     if (!handle) return NULL;
     void *address = dlsym(handle, name);
-    if (address && !ppi_module_each(holds, &(struct place){map, (uintptr_t)address})) address = NULL; /* of a library that it needs, which has its turn */
+    if (address && !ppi_module_each(holds, &(struct place){map, (uintptr_t)address}))
+        address = NULL; /* of a library that it needs, which has its turn */
     dlclose(handle);
     return address;
 }
@@ -34,11 +36,13 @@ pp_function ppi_function_behind(pp_function fn)
     const struct link_map *map;
     void *program, *found = NULL;
     /* The program gives it an address and does not define it. */
-    if (!fn || !dladdr1((void *)(uintptr_t)fn, &info, (void **)&symbol, RTLD_DL_SYMENT) || !symbol || symbol->st_shndx != SHN_UNDEF ||
-        info.dli_saddr != (void *)(uintptr_t)fn || !(program = dlopen(NULL, RTLD_LAZY)))
+    if (!fn || !dladdr1((void *)(uintptr_t)fn, &info, (void **)&symbol, RTLD_DL_SYMENT) || !symbol ||
+        symbol->st_shndx != SHN_UNDEF || info.dli_saddr != (void *)(uintptr_t)fn ||
+        !(program = dlopen(NULL, RTLD_LAZY)))
         return fn;
     if (dlinfo(program, RTLD_DI_LINKMAP, &map) == 0)
-        while (!found && (map = map->l_next)) found = defined_in(map, info.dli_sname);
+        while (!found && (map = map->l_next))
+            found = defined_in(map, info.dli_sname);
     dlclose(program);
     return found ? (pp_function)(uintptr_t)found : fn;
 }

@@ -2,6 +2,7 @@
 
 #include "function/module.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,11 +50,12 @@ __attribute__((no_sanitize_address)) static void hash_bytes(struct ppi_hash *h, 
         hash_word(h, word);
     }
     word = 0;
-    for (size_t i = 0; i < bytes; i++) word |= (uint64_t)p[i] << 8 * i;
+    for (size_t i = 0; i < bytes; i++)
+        word |= (uint64_t)p[i] << 8 * i;
     hash_word(h, word);
 }
 
-void ppi_hash_segment(struct ppi_hash *h, const ElfW(Phdr) *segment, const unsigned char *contents)
+void ppi_hash_segment(struct ppi_hash *h, const ElfW(Phdr) * segment, const unsigned char *contents)
 {
     hash_word(h, segment->p_vaddr);
     hash_word(h, segment->p_memsz);
@@ -101,16 +103,17 @@ static void *read_part(const struct source *source, uint64_t offset, uint64_t by
     return NULL;
 }
 
-static int is_for_this_machine(const ElfW(Ehdr) *h)
+static int is_for_this_machine(const ElfW(Ehdr) * h)
 {
     const ElfW(Half) order = 1;
     int little = *(const unsigned char *)&order;
-    return memcmp(h->e_ident, ELFMAG, SELFMAG) == 0 && h->e_ident[EI_CLASS] == (sizeof(void *) == 8 ? ELFCLASS64 : ELFCLASS32) &&
+    return memcmp(h->e_ident, ELFMAG, SELFMAG) == 0 &&
+           h->e_ident[EI_CLASS] == (sizeof(void *) == 8 ? ELFCLASS64 : ELFCLASS32) &&
            h->e_ident[EI_DATA] == (little ? ELFDATA2LSB : ELFDATA2MSB) && h->e_type == ET_DYN &&
            h->e_phentsize == sizeof(ElfW(Phdr)) && h->e_phnum > 0;
 }
 
-static int hash_source(const struct source *source, const ElfW(Phdr) *segments, size_t count, unsigned char *id)
+static int hash_source(const struct source *source, const ElfW(Phdr) * segments, size_t count, unsigned char *id)
 {
     struct ppi_hash h = PPI_HASH_INIT;
     int any = 0;
@@ -164,5 +167,6 @@ int ppi_file_open(const char *path, const unsigned char *id, int id_bytes)
     if (fd < 0) return -1;
     if (ppi_file_id(fd, found) == id_bytes && memcmp(found, id, (size_t)id_bytes) == 0) return fd;
     close(fd);
+    errno = ENOEXEC;
     return -1;
 }

@@ -26,7 +26,7 @@ struct library {
 };
 
 /* What depends on the machine, from this program's own file. */
-static int own_header(ElfW(Ehdr) *h)
+static int own_header(ElfW(Ehdr) * h)
 {
     int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
     int ok = fd >= 0 && read(fd, h, sizeof *h) == (ssize_t)sizeof *h;
@@ -48,7 +48,8 @@ static void fill(struct library *l, const char *path, const char *name)
     l->header.e_phnum = 3;
     l->header.e_shnum = l->header.e_shstrndx = 0;
     /* Writable, because the loader puts addresses into the dynamic section. */
-    l->segments[0] = (ElfW(Phdr)){.p_type = PT_LOAD, .p_flags = PF_R | PF_W, .p_filesz = sizeof *l, .p_memsz = sizeof *l, .p_align = 65536};
+    l->segments[0] = (ElfW(Phdr)){
+        .p_type = PT_LOAD, .p_flags = PF_R | PF_W, .p_filesz = sizeof *l, .p_memsz = sizeof *l, .p_align = 65536};
     l->segments[1] = (ElfW(Phdr)){.p_type = PT_DYNAMIC,
                                   .p_flags = PF_R | PF_W,
                                   .p_offset = offsetof(struct library, dynamic),
@@ -57,7 +58,8 @@ static void fill(struct library *l, const char *path, const char *name)
                                   .p_filesz = sizeof l->dynamic,
                                   .p_memsz = sizeof l->dynamic,
                                   .p_align = sizeof(void *)};
-    l->segments[2] = (ElfW(Phdr)){.p_type = PT_GNU_STACK, .p_flags = PF_R | PF_W, .p_align = 16}; /* or the stack becomes executable */
+    l->segments[2] = (ElfW(Phdr)){
+        .p_type = PT_GNU_STACK, .p_flags = PF_R | PF_W, .p_align = 16}; /* or the stack becomes executable */
     const ElfW(Dyn) dynamic[] = {{.d_tag = DT_NEEDED, .d_un.d_val = path_at},
                                  {.d_tag = DT_SONAME, .d_un.d_val = name_at},
                                  {.d_tag = DT_GNU_HASH, .d_un.d_ptr = offsetof(struct library, hash)},
@@ -98,6 +100,7 @@ void *ppi_module_call(const char *path, const char *name)
     if (fd >= 0) close(fd);
     if (handle) return handle;
     const char *text = dlerror();
-    ppi_error(PP_ERR_MODULE, "a library '%.200s' cannot be made: %.300s", name, text ? text : "the system does not allow it");
+    ppi_error(PP_ERR_MODULE, "a library '%.200s' cannot be made: %.300s", name,
+              text ? text : "the system does not allow it");
     return NULL;
 }

@@ -69,12 +69,20 @@ void ppi_module_note_inherited(void)
     ppi_module_each(note, NULL);
 }
 
+int ppi_module_was_inherited(const unsigned char *build_id, int bytes)
+{
+    for (size_t i = 0; i < inherited.count; i++)
+        if (inherited.modules[i].id_bytes == bytes && memcmp(inherited.modules[i].id, build_id, (size_t)bytes) == 0)
+            return 1;
+    return 0;
+}
+
 static int is_inherited(const struct loaded *l)
 {
     for (size_t i = 0; i < inherited.count; i++) {
         if (inherited.modules[i].base != l->base) continue;
-        return inherited.modules[i].id_bytes == 0 ||
-               (inherited.modules[i].id_bytes == l->id_bytes && memcmp(inherited.modules[i].id, l->id, (size_t)l->id_bytes) == 0);
+        return inherited.modules[i].id_bytes == 0 || (inherited.modules[i].id_bytes == l->id_bytes &&
+                                                      memcmp(inherited.modules[i].id, l->id, (size_t)l->id_bytes) == 0);
     }
     return 0;
 }
@@ -84,7 +92,8 @@ static int is_inherited(const struct loaded *l)
 static void copy_needed(struct loaded *l, const struct ppi_module *module)
 {
     size_t at = 0, count = 0;
-    while (ppi_module_needed(module, &at)) count++;
+    while (ppi_module_needed(module, &at))
+        count++;
     if (count == 0 || !(l->needed = calloc(count, sizeof *l->needed))) return;
     at = 0;
     for (const char *name; l->needed_count < count && (name = ppi_module_needed(module, &at));)
@@ -122,7 +131,8 @@ static void forget(struct snapshot *s)
 {
     for (size_t i = 0; i < s->count; i++) {
         struct loaded *l = &s->modules[i];
-        for (size_t k = 0; k < l->needed_count; k++) free(l->needed[k]);
+        for (size_t k = 0; k < l->needed_count; k++)
+            free(l->needed[k]);
         free(l->needed);
         free(l->name);
         free(l->soname);
@@ -141,7 +151,9 @@ static const char *file_name(const char *path)
 static size_t resolve(const struct snapshot *s, const char *name)
 {
     for (size_t i = 0; i < s->count; i++)
-        if (!s->modules[i].executable && (strcmp(s->modules[i].soname, name) == 0 || strcmp(s->modules[i].name, name) == 0)) return i;
+        if (!s->modules[i].executable &&
+            (strcmp(s->modules[i].soname, name) == 0 || strcmp(s->modules[i].name, name) == 0))
+            return i;
     for (size_t i = 0; i < s->count; i++)
         if (!s->modules[i].executable && strcmp(file_name(s->modules[i].name), file_name(name)) == 0) return i;
     return NONE;
@@ -159,7 +171,8 @@ static void mark_startup(struct snapshot *s, size_t i)
 
 static int is_system(const struct loaded *l)
 {
-    static const char *const folders[] = {"/lib/", "/lib32/", "/lib64/", "/libx32/", "/usr/lib/", "/usr/lib32/", "/usr/lib64/", "/usr/libx32/"};
+    static const char *const folders[] = {"/lib/",     "/lib32/",     "/lib64/",     "/libx32/",
+                                          "/usr/lib/", "/usr/lib32/", "/usr/lib64/", "/usr/libx32/"};
     for (size_t i = 0; l->path && i < sizeof folders / sizeof folders[0]; i++)
         if (strncmp(l->path, folders[i], strlen(folders[i])) == 0) return 1;
     return 0;
@@ -175,15 +188,16 @@ static int move_up(int fd)
     return high;
 }
 
-/* What is mapped there, wherever it has been moved to; the kernel shows files that have no name any more to the privileged
- * only. */
+/* What is mapped there, wherever it has been moved to; the kernel shows files that have no name any more to the
+ * privileged only. */
 static int open_mapped(uintptr_t address, const unsigned char *id, int id_bytes)
 {
     FILE *maps = fopen("/proc/self/maps", "re");
     char line[2048], range[128] = "", path[1024] = "";
     while (maps && !*range && fgets(line, sizeof line, maps)) {
         unsigned long from, to;
-        if (sscanf(line, "%lx-%lx %*s %*s %*s %*s %1023[^\n]", &from, &to, path) < 2 || address < from || address >= to) continue;
+        if (sscanf(line, "%lx-%lx %*s %*s %*s %*s %1023[^\n]", &from, &to, path) < 2 || address < from || address >= to)
+            continue;
         snprintf(range, sizeof range, "/proc/self/map_files/%lx-%lx", from, to);
     }
     if (maps) fclose(maps);
@@ -248,8 +262,8 @@ static int collect(struct snapshot *s, size_t i, struct list *list)
         if (status != PP_OK) return status;
     }
     if (list->count > PPI_FUNCTION_NEEDS_MAX)
-        return ppi_error(PP_ERR_LIMIT, "'%s' needs more than %d libraries that are not part of the system", s->modules[s->root].name,
-                         PPI_FUNCTION_NEEDS_MAX);
+        return ppi_error(PP_ERR_LIMIT, "'%s' needs more than %d libraries that are not part of the system",
+                         s->modules[s->root].name, PPI_FUNCTION_NEEDS_MAX);
     list->index[list->count++] = i;
     return PP_OK;
 }

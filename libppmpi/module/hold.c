@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "base/status.h"
 #include "function/identity.h"
+#include "module/closure.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -23,7 +24,8 @@ void ppi_module_store_init(struct ppi_module_store *store, struct ppi_workspace 
 
 void ppi_module_store_fini(struct ppi_module_store *store)
 {
-    for (uint32_t i = 0; store->images && i < PPI_MODULES_MAX; i++) /* what is still mapped, something may still write to */
+    for (uint32_t i = 0; store->images && i < PPI_MODULES_MAX;
+         i++) /* what is still mapped, something may still write to */
         if (store->images[i].fd >= 0) close(store->images[i].fd);
     free(store->images);
     store->images = NULL;
@@ -34,7 +36,8 @@ static struct ppi_module_image *image_of(struct ppi_module_store *store, uint32_
     if (!store->images) {
         store->images = malloc(PPI_MODULES_MAX * sizeof *store->images);
         if (!store->images) return NULL;
-        for (uint32_t i = 0; i < PPI_MODULES_MAX; i++) store->images[i] = (struct ppi_module_image){.fd = -1};
+        for (uint32_t i = 0; i < PPI_MODULES_MAX; i++)
+            store->images[i] = (struct ppi_module_image){.fd = -1};
     }
     return &store->images[number % PPI_MODULES_MAX];
 }
@@ -68,7 +71,7 @@ int ppi_module_offer(struct ppi_module_store *store, uint32_t number, const stru
     if (ppi_module_state(entry) != PPI_MODULE_NONE) return -1;
     /* Its file first: workers that are started anew can open it, too. */
     int fd = ppi_file_open(info->path, info->build_id, info->build_id_bytes);
-    if (fd >= 0 || ppi_function_is_loaded(info->build_id, info->build_id_bytes)) {
+    if (fd >= 0 || ppi_module_was_inherited(info->build_id, info->build_id_bytes)) {
         ppi_module_hold(store, number, info, fd);
         return 1;
     }
@@ -119,10 +122,11 @@ void *ppi_module_receive(struct ppi_module_store *store, uint32_t number)
     }
     if (fd >= 0) close(fd);
     if (error == EACCES || error == EPERM)
-        snprintf(why, sizeof why, "this system lets no code be run from memory (memfd_create), nor from a file in $TMPDIR");
+        snprintf(why, sizeof why,
+                 "this system lets no code be run from memory (memfd_create), nor from a file in $TMPDIR");
     else
-        snprintf(why, sizeof why, "no memory for its %llu bytes%s%s", (unsigned long long)info->bytes, error ? ": " : "",
-                 error ? strerror(error) : "");
+        snprintf(why, sizeof why, "no memory for its %llu bytes%s%s", (unsigned long long)info->bytes,
+                 error ? ": " : "", error ? strerror(error) : "");
     ppi_module_fail(store, number, error == EACCES || error == EPERM ? PP_ERR_MODULE : PP_ERR_NOMEM, why);
     return NULL;
 }
@@ -138,7 +142,8 @@ void ppi_module_arrived(struct ppi_module_store *store, uint32_t number)
     struct ppi_module_image *image = image_of(store, number);
     munmap(image->map, image->bytes);
     image->map = NULL;
-    fcntl(image->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL); /* a task could open it for writing */
+    fcntl(image->fd, F_ADD_SEALS,
+          F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL); /* a task could open it for writing */
     entry->fd = image->fd;
     entry->pid = getpid();
     ppi_module_publish(entry, PPI_MODULE_READY);

@@ -6,6 +6,7 @@
 #include "module/alias.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -82,11 +83,13 @@ static void keep(struct ppi_module_loader *loader, void *handle, const struct pp
 /* Of two builds of a library, one at a time can have its name. */
 static void unload_all(struct ppi_module_loader *loader)
 {
-    while (loader->count) dlclose(loader->loaded[--loader->count].handle);
+    while (loader->count)
+        dlclose(loader->loaded[--loader->count].handle);
     loader->unloads++;
 }
 
-/* Where it can be loaded from: the file that has its path, or the image; never what another module was loaded from. */
+/* Where it can be loaded from: the file that has its path, or the image; never what another module was loaded
+ * from. */
 static int find_file(const struct ppi_module_entry *entry, char path[PATH_MOST])
 {
     const struct ppi_module_info *info = &entry->info;
@@ -101,13 +104,19 @@ static int find_file(const struct ppi_module_entry *entry, char path[PATH_MOST])
     if (entry->fd < 0) return fail(info, PP_ERR_MODULE, "this very build is not here");
     snprintf(path, PATH_MOST, "/proc/%ld/fd/%d", (long)entry->pid, entry->fd);
     file = ppi_file_open(path, info->build_id, info->build_id_bytes);
-    if (file < 0) return fail(info, PP_ERR_MODULE, "its image cannot be opened, or is another build");
+    if (file < 0) {
+        char why[200];
+        snprintf(why, sizeof why, "its image %s%s",
+                 errno == ENOEXEC ? "is another build" : "cannot be opened: ", errno == ENOEXEC ? "" : strerror(errno));
+        return fail(info, PP_ERR_MODULE, why);
+    }
     close(file);
     /* An earlier farm of this process may have had another one under this name. */
     for (int n = 0; n < 100 && (handle = dlopen(path, RTLD_LAZY | RTLD_NOLOAD)); n++) {
         dlclose(handle);
         int end = snprintf(path, PATH_MOST, "/proc/%ld/fd/", (long)entry->pid);
-        for (int k = 0; k <= n; k++) end += snprintf(path + end, (size_t)(PATH_MOST - end), "./");
+        for (int k = 0; k <= n; k++)
+            end += snprintf(path + end, (size_t)(PATH_MOST - end), "./");
         snprintf(path + end, (size_t)(PATH_MOST - end), "%d", entry->fd);
     }
     return PP_OK;
@@ -155,8 +164,8 @@ static int name_of(const struct ppi_module *module, void *arg)
     return 1;
 }
 
-/* by_image: one of those that are to be loaded comes from an image, whose surroundings are not those of its file. When something
- * had to be unloaded for it, that is all that is done. */
+/* by_image: one of those that are to be loaded comes from an image, whose surroundings are not those of its
+ * file. When something had to be unloaded for it, that is all that is done. */
 static int load_needed(struct ppi_module_loader *loader, const struct ppi_module_entry *entry, int by_image)
 {
     const struct ppi_module_info *info = &entry->info;
@@ -165,8 +174,10 @@ static int load_needed(struct ppi_module_loader *loader, const struct ppi_module
     if (*info->alias && means(loader, info->alias, &m) && !is_id(info, m.id, m.id_bytes)) {
         char why[512];
         unload_all(loader);
-        snprintf(why, sizeof why, "this process has another build of '%s', '%s', which cannot be unloaded", info->alias, m.path);
-        return means(loader, info->alias, &m) && !is_id(info, m.id, m.id_bytes) ? fail(info, PP_ERR_MODULE, why) : PP_OK;
+        snprintf(why, sizeof why, "this process has another build of '%s', '%s', which cannot be unloaded", info->alias,
+                 m.path);
+        return means(loader, info->alias, &m) && !is_id(info, m.id, m.id_bytes) ? fail(info, PP_ERR_MODULE, why)
+                                                                                : PP_OK;
     }
     int status = load(loader, entry);
     if (status != PP_OK || !*info->alias || !by_image || means(loader, info->alias, &m)) return status;
@@ -196,7 +207,8 @@ static int look(const struct ppi_module_entry *const *modules, uint32_t count, i
 int ppi_module_load(struct ppi_module_loader *loader, const struct ppi_function_ref *ref)
 {
     const struct ppi_module_entry *modules[PPI_FUNCTION_NEEDS_MAX + 1];
-    const struct ppi_module_entry *last = ppi_module_wait(loader->workspace, ref->travels - 1, loader->meanwhile, loader->meanwhile_ctx);
+    const struct ppi_module_entry *last =
+        ppi_module_wait(loader->workspace, ref->travels - 1, loader->meanwhile, loader->meanwhile_ctx);
     uint32_t count = 0;
     int by_image = 0;
     for (uint32_t i = 0; i < ref->need_count && i < PPI_FUNCTION_NEEDS_MAX; i++)
@@ -205,7 +217,8 @@ int ppi_module_load(struct ppi_module_loader *loader, const struct ppi_function_
     for (int round = 0; round < ROUNDS; round++) {
         uint32_t unloads = loader->unloads, i = 0;
         int status = look(modules, count, &by_image);
-        while (i + 1 < count && status == PP_OK && loader->unloads == unloads) status = load_needed(loader, modules[i++], by_image);
+        while (i + 1 < count && status == PP_OK && loader->unloads == unloads)
+            status = load_needed(loader, modules[i++], by_image);
         if (status != PP_OK) return status;
         if (loader->unloads == unloads) return load(loader, last);
     }

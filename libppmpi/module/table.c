@@ -8,7 +8,8 @@
 
 #define PAUSE_US 20
 
-_Static_assert(sizeof(struct ppi_module_entry) * PPI_MODULES_MAX <= PPI_SHARED_MODULES_BYTES, "the node's memory has room for the table");
+_Static_assert(sizeof(struct ppi_module_entry) * PPI_MODULES_MAX <= PPI_SHARED_MODULES_BYTES,
+               "the node's memory has room for the table");
 
 struct ppi_module_entry *ppi_module_entry(const struct ppi_workspace *workspace, uint32_t number)
 {
@@ -22,8 +23,8 @@ void ppi_module_publish(struct ppi_module_entry *entry, enum ppi_module_state st
     ppi_futex_wake(&entry->word, INT_MAX);
 }
 
-const struct ppi_module_entry *ppi_module_wait(const struct ppi_workspace *workspace, uint32_t number, int (*meanwhile)(void *ctx),
-                                               void *ctx)
+const struct ppi_module_entry *ppi_module_wait(const struct ppi_workspace *workspace, uint32_t number,
+                                               int (*meanwhile)(void *ctx), void *ctx)
 {
     struct ppi_module_entry *entry = ppi_module_entry(workspace, number);
     for (;;) {

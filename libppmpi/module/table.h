@@ -1,9 +1,10 @@
 /* Code that travels: the modules that tasks need and that a node may not have.
  *
- * The server gives each of them a number, which holds in the whole farm. On every node a table, in the memory that its
- * workers share, says of each what it is and where it can be had: the table is the holder's to write (see share/), and so are
- * the images, which are files without a name (hold.h). Workers read both, when a task needs a function that they do not have
- * yet (load.h), whether they were started before or after. Entries are never taken back while the farm is open. */
+ * The server gives each of them a number, which holds in the whole farm. On every node a table, in the memory
+ * that its workers share, says of each what it is and where it can be had: the table is the holder's to write
+ * (see share/), and so are the images, which are files without a name (hold.h). Workers read both, when a task
+ * needs a function that they do not have yet (load.h), whether they were started before or after. Entries are
+ * never taken back while the farm is open. */
 #ifndef PPI_MODULE_TABLE_H
 #define PPI_MODULE_TABLE_H
 
@@ -13,16 +14,16 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-#define PPI_MODULES_MAX 1024     /* of one farm */
+#define PPI_MODULES_MAX 1024 /* of one farm */
 #define PPI_MODULE_ALIAS_MAX 128
 
 /* What it is, in terms that hold everywhere. */
 struct ppi_module_info {
     unsigned char build_id[PPI_BUILD_ID_MAX];
     int build_id_bytes;
-    int linked; /* 1: the program is linked to it, to another build where it is not this one */
-    uint64_t bytes;                       /* of its file */
-    char path[1024];                      /* of its file in rank 0 */
+    int linked;                       /* 1: the program is linked to it, to another build where it is not this one */
+    uint64_t bytes;                   /* of its file */
+    char path[1024];                  /* of its file in rank 0 */
     char alias[PPI_MODULE_ALIAS_MAX]; /* the name by which others need it: its SONAME, or else that of its file */
 };
 
@@ -46,9 +47,9 @@ static inline enum ppi_module_state ppi_module_state(const struct ppi_module_ent
     return (enum ppi_module_state)(atomic_load(&entry->word) & 3);
 }
 
-/* For readers: the entry once it is READY or FAILED. Until then meanwhile(ctx), which may be NULL, is called again and again
- * where it is this thread that has to receive it; it returns 0 when nothing has come. */
-const struct ppi_module_entry *ppi_module_wait(const struct ppi_workspace *workspace, uint32_t number, int (*meanwhile)(void *ctx),
-                                               void *ctx);
+/* For readers: the entry once it is READY or FAILED. Until then meanwhile(ctx), which may be NULL, is called
+ * again and again where it is this thread that has to receive it; it returns 0 when nothing has come. */
+const struct ppi_module_entry *ppi_module_wait(const struct ppi_workspace *workspace, uint32_t number,
+                                               int (*meanwhile)(void *ctx), void *ctx);
 
 #endif

@@ -29,7 +29,8 @@ void ppi_modules_fini(struct pp_server *s)
         free(m);
     }
     free(modules->wants);
-    for (size_t i = 0; i < modules->handle_count; i++) dlclose(modules->handles[i]);
+    for (size_t i = 0; i < modules->handle_count; i++)
+        dlclose(modules->handles[i]);
     free(modules->handles);
     ppi_module_store_fini(&modules->store);
 }
@@ -89,7 +90,8 @@ static int check(const struct ppi_module_found *list, size_t count)
         char id[2 * PPI_BUILD_ID_MAX + 1];
         if (list[i].fd >= 0 || list[i].inherited) continue;
         ppi_build_id_text(list[i].info.build_id, list[i].info.build_id_bytes, id);
-        return ppi_error(PP_ERR_MODULE, "module '%.300s' (build id %s) cannot be given to workers: %s", list[i].info.path, id, list[i].why);
+        return ppi_error(PP_ERR_MODULE, "module '%.300s' (build id %s) cannot be given to workers: %s",
+                         list[i].info.path, id, list[i].why);
     }
     return PP_OK;
 }
@@ -138,13 +140,15 @@ void ppi_modules_announce(struct pp_server *s, int rank, const struct ppi_functi
 {
     int holder = s->ranks[rank].is_holder ? rank : s->ranks[rank].node;
     if (holder == 0 || !s->ranks[rank].ready) return; /* before that it is told with WELCOME */
-    for (uint32_t i = 0; i < ref->need_count; i++) tell(s, holder, ref->needs[i]);
+    for (uint32_t i = 0; i < ref->need_count; i++)
+        tell(s, holder, ref->needs[i]);
     tell(s, holder, ref->travels - 1);
 }
 
 void ppi_modules_welcome(struct pp_server *s, int rank)
 {
-    for (uint32_t i = 0; i < s->modules.count; i++) tell(s, rank, i);
+    for (uint32_t i = 0; i < s->modules.count; i++)
+        tell(s, rank, i);
 }
 
 /* ---- sending them */
@@ -166,8 +170,8 @@ void ppi_modules_want(struct pp_server *s, int rank, uint32_t number)
     modules->wants[modules->want_count++] = (struct ppi_module_want){number, rank};
 }
 
-/* Without the lock: the contents of its file, which are copied, because who writes into a file that is mapped kills its readers.
- * NULL: why. */
+/* Without the lock: the contents of its file, which are copied, because who writes into a file that is mapped
+ * kills its readers. NULL: why. */
 static char *read_image(const struct ppi_server_module *m, int fd, char *why, size_t room)
 {
     const struct ppi_module_info *info = &m->found.info;
@@ -213,14 +217,15 @@ static void send_image(struct pp_server *s, int rank, uint32_t number)
         refuse(s, rank, number, "no memory to send it");
         return;
     }
-    ppi_log(PP_LOG_INFO, "module '%s', %llu bytes, goes to rank %d on %s", m->found.info.path, (unsigned long long)w.bytes, rank,
-            s->ranks[rank].host);
+    ppi_log(PP_LOG_INFO, "module '%s', %llu bytes, goes to rank %d on %s", m->found.info.path,
+            (unsigned long long)w.bytes, rank, s->ranks[rank].host);
     if (!stream) {
         ppi_ranks_post(s, rank, PPI_WIRE_IMAGE, 0, &w, m->image, w.bytes);
         return;
     }
     ppi_ranks_post(s, rank, PPI_WIRE_IMAGE, PPI_WIRE_STREAMED, &w, NULL, 0);
-    *stream = (struct ppi_outgoing_stream){.server = s, .peer = rank, .id = number, .image = m->image, .bytes = w.bytes};
+    *stream =
+        (struct ppi_outgoing_stream){.server = s, .peer = rank, .id = number, .image = m->image, .bytes = w.bytes};
     m->users++;
     s->modules.sending++;
     ppi_server_begin_stream(s, stream);
@@ -270,10 +275,12 @@ static int open_one(struct pp_server *s, const char *path)
     void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (!handle) {
         const char *text = dlerror();
-        return ppi_error(PP_ERR_MODULE, "option modules: '%.300s' cannot be opened: %s", path, text ? text : "unknown reason");
+        return ppi_error(PP_ERR_MODULE, "option modules: '%.300s' cannot be opened: %s", path,
+                         text ? text : "unknown reason");
     }
     s->modules.handles[s->modules.handle_count++] = handle;
-    if (dlinfo(handle, RTLD_DI_LINKMAP, &map) != 0) return ppi_error(PP_ERR_MODULE, "option modules: '%.300s': %s", path, dlerror());
+    if (dlinfo(handle, RTLD_DI_LINKMAP, &map) != 0)
+        return ppi_error(PP_ERR_MODULE, "option modules: '%.300s': %s", path, dlerror());
     return ppi_modules_find(s, (uintptr_t)map->l_ld, &unused);
 }
 
@@ -281,14 +288,20 @@ int ppi_modules_open(struct pp_server *s)
 {
     const char *at = s->options.modules ? s->options.modules : "";
     size_t count = 0;
-    for (const char *p = at; *p; p++) count += *p == ':';
+    for (const char *p = at; *p; p++)
+        count += *p == ':';
     if (!*at) return PP_OK;
-    if (!(s->modules.handles = calloc(count + 1, sizeof *s->modules.handles))) return ppi_error(PP_ERR_NOMEM, "no memory for a list of modules");
+    if (!(s->modules.handles = calloc(count + 1, sizeof *s->modules.handles)))
+        return ppi_error(PP_ERR_NOMEM, "no memory for a list of modules");
     for (int status;; at++) {
         size_t length = strcspn(at, ":");
         char *path = strndup(at, length);
         if (!path) return ppi_error(PP_ERR_NOMEM, "no memory for a list of modules");
-        status = length ? open_one(s, path) : ppi_error(PP_ERR_ARG, "option modules is \"%.300s\": a name is empty; allowed: paths with colons between them", s->options.modules);
+        status =
+            length ? open_one(s, path)
+                   : ppi_error(PP_ERR_ARG,
+                               "option modules is \"%.300s\": a name is empty; allowed: paths with colons between them",
+                               s->options.modules);
         free(path);
         if (status != PP_OK) return status;
         at += length;

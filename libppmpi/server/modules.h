@@ -1,6 +1,6 @@
-/* Code that travels, as the server knows it: which modules tasks need, and which rank has been told, or sent, what. The ranks of a
- * node are told through the one that holds the node's shared data; it asks for what the node does not have. With the server's
- * lock held, except where it is said. */
+/* Code that travels, as the server knows it: which modules tasks need, and which rank has been told, or sent,
+ * what. The ranks of a node are told through the one that holds the node's shared data; it asks for what the
+ * node does not have. With the server's lock held, except where it is said. */
 #ifndef PPI_SERVER_MODULES_H
 #define PPI_SERVER_MODULES_H
 
@@ -37,8 +37,8 @@ struct ppi_modules {
 void ppi_modules_init(struct pp_server *s);
 void ppi_modules_fini(struct pp_server *s);
 
-/* Fills in the module in which that address lies and what it needs, when it travels. Those that are new are made known to our own
- * workers. PP_ERR_MODULE when the very build of one cannot be read any more. */
+/* Fills in the module in which that address lies and what it needs, when it travels. Those that are new are made
+ * known to our own workers. PP_ERR_MODULE when the very build of one cannot be read any more. */
 int ppi_modules_find(struct pp_server *s, uintptr_t address, struct ppi_function_ref *ref);
 
 /* Before a rank is told of that function. */
@@ -47,8 +47,8 @@ void ppi_modules_announce(struct pp_server *s, int rank, const struct ppi_functi
 /* What options.modules names: opens it, before the ranks are told anything. */
 int ppi_modules_open(struct pp_server *s);
 
-/* With WELCOME, when it is not known yet who holds a node's data: each is told of what the initializer needs, and of what is
- * to be sent ahead of time. */
+/* With WELCOME, when it is not known yet who holds a node's data: each is told of what the initializer needs,
+ * and of what is to be sent ahead of time. */
 void ppi_modules_welcome(struct pp_server *s, int rank);
 
 /* A rank asks for one. send_wanted: sends one that was asked for, if there is one; releases the lock meanwhile. */

@@ -140,8 +140,11 @@ static void what_cannot_be_loaded_fails_its_tasks_with_the_loaders_words(void)
     if (is_rank_0_the_worker) return; /* which has it loaded */
     build("good", 90, "", 0, "");
     void *good = open_plugin("good");
-    if (shell("mkdir -p '%s/bad' && cd '%s/bad' && echo 'int not_here(void) { return 1; }' > need.c && cc -shared -fPIC -o libneed.so need.c && "
-              "echo 'int not_here(void); void body(void *t) { (void)t; not_here(); }' > bad.c && cc -shared -fPIC -o bad.so bad.c", folder, folder) != 0)
+    if (shell("mkdir -p '%s/bad' && cd '%s/bad' && echo 'int not_here(void) { return 1; }' > need.c && cc -shared "
+              "-fPIC -o libneed.so need.c && "
+              "echo 'int not_here(void); void body(void *t) { (void)t; not_here(); }' > bad.c && cc -shared -fPIC -o "
+              "bad.so bad.c",
+              folder, folder) != 0)
         exit(1);
     char path[256];
     snprintf(path, sizeof path, "%s/bad/libneed.so", folder);
@@ -163,17 +166,13 @@ static void large_ones_come_in_pieces(void)
     runs_everywhere(body_of(handle), 100, 0);
 }
 
-#define PLUGIN_TESTS                                                                   \
-    TEST(a_plugin_that_all_have_runs_everywhere),                                      \
-        TEST(a_plugin_that_only_rank_0_has_runs_everywhere),                           \
-        TEST(a_plugin_without_build_id_runs_everywhere),                               \
-        TEST(two_versions_run_their_own_code),                                         \
-        TEST(a_plugin_that_is_rebuilt_and_opened_again_is_another),                    \
-        TEST(a_plugin_that_has_been_replaced_is_read_as_it_is_mapped_or_refused),      \
-        TEST(libraries_beside_it_come_along),                                          \
-        TEST(libraries_without_a_soname_come_along),                                   \
-        TEST(two_builds_of_a_library_take_turns),                                      \
-        TEST(what_cannot_be_loaded_fails_its_tasks_with_the_loaders_words),            \
+#define PLUGIN_TESTS \
+    TEST(a_plugin_that_all_have_runs_everywhere), TEST(a_plugin_that_only_rank_0_has_runs_everywhere), \
+        TEST(a_plugin_without_build_id_runs_everywhere), TEST(two_versions_run_their_own_code), \
+        TEST(a_plugin_that_is_rebuilt_and_opened_again_is_another), \
+        TEST(a_plugin_that_has_been_replaced_is_read_as_it_is_mapped_or_refused), \
+        TEST(libraries_beside_it_come_along), TEST(libraries_without_a_soname_come_along), \
+        TEST(two_builds_of_a_library_take_turns), TEST(what_cannot_be_loaded_fails_its_tasks_with_the_loaders_words), \
         TEST(large_ones_come_in_pieces)
 
 /* Opens the server, with options that may be NULL, and runs them; the exit status of the program. */
@@ -186,7 +185,8 @@ static int run_with_plugins(int argc, char **argv, const pp_options *options, co
     open_or_exit(&argc, &argv, options);
     pp_node nodes[8];
     int count_of_nodes = pp_get_active_nodes(server, nodes, 8);
-    is_rank_0_the_worker = options && options->isolation == PP_ISOLATE_NONE && count_of_nodes == 1 && nodes[0].ranks == 1;
+    is_rank_0_the_worker =
+        options && options->isolation == PP_ISOLATE_NONE && count_of_nodes == 1 && nodes[0].ranks == 1;
     make_folder();
     int status = run_tests(tests, count);
     remove_folder();

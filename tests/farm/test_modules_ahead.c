@@ -1,4 +1,4 @@
-/* options.modules: sent before there is a task; and an initializer that lies in a plug-in. PPMPI_MODULES says the same.
+/* options.modules: sent before there is a task; and an initializer that lies in a plug-in.
  * ranks: 2
  * nodes: 2/1 4/2 */
 #define TEST_API_MAIN
@@ -27,16 +27,20 @@ static void the_initializer_has_run_in_every_worker(void)
 static void build_initializer(void)
 {
     char path[256];
-    if (shell("mkdir -p '%s/start' && cd '%s/start' && echo 'void *pp_task_result(void *, unsigned long); const void *pp_task_args(void *, unsigned long *);"
+    if (shell("mkdir -p '%s/start' && cd '%s/start' && echo 'void *pp_task_result(void *, unsigned long); const void "
+              "*pp_task_args(void *, unsigned long *);"
               "static int value; void start(void *t) { value = *(const int *)pp_task_args(t, (void *)0); }"
-              "void ask(void *t) { *(int *)pp_task_result(t, sizeof value) = value; }' > start.c && cc -shared -fPIC -o start.so start.c", folder, folder) != 0)
+              "void ask(void *t) { *(int *)pp_task_result(t, sizeof value) = value; }' > start.c && cc -shared -fPIC "
+              "-o start.so start.c",
+              folder, folder) != 0)
         exit(1);
     snprintf(path, sizeof path, "%s/start/start.so", folder);
     if (!(initializer_handle = dlopen(path, RTLD_NOW))) fprintf(stderr, "%s\n", dlerror()), exit(1);
     hide("start");
 }
 
-static const struct test tests[] = {TEST(their_functions_run_everywhere), TEST(the_initializer_has_run_in_every_worker)};
+static const struct test tests[] = {TEST(their_functions_run_everywhere),
+                                    TEST(the_initializer_has_run_in_every_worker)};
 
 static int is_rank_0(void)
 {

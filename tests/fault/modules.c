@@ -1,5 +1,6 @@
-/* The program of test_modules.sh: fault_modules TASKS PLUGIN: opens the plug-in, moves its folder out of the way, and runs so many tasks of
- * its function `body`, with the number of the task as argument. Prints how many gave 10 times that, on how many ranks' workers. */
+/* The program of test_modules.sh: fault_modules TASKS PLUGIN: opens the plug-in, moves its folder out of the
+ * way, and runs so many tasks of its function `body`, with the number of the task as argument. Prints how many
+ * gave 10 times that, on how many ranks' workers. */
 #include <dlfcn.h>
 #include <ppmpi.h>
 #include <stdio.h>
@@ -29,7 +30,8 @@ int main(int argc, char **argv)
     int tasks = atoi(argv[1]), right = 0, workers = 0;
     char seen[WORKERS_MOST] = {0};
     pp_future *f = calloc((size_t)tasks, sizeof *f);
-    for (int i = 0; f && i < tasks; i++) f[i] = pp_submit(server, body, &i, sizeof i);
+    for (int i = 0; f && i < tasks; i++)
+        f[i] = pp_submit(server, body, &i, sizeof i);
     for (int i = 0; f && i < tasks; i++) {
         int result[2] = {0, 0}; /* and the worker */
         if (pp_fetch(f[i], result, sizeof result) != PP_OK) printf("task %d: %s\n", i, pp_last_error());

@@ -1,5 +1,5 @@
-/* Files that may be modules: whatever they contain, they have an identity of a length that can be, or none, and are not read beyond
- * their end. */
+/* Files that may be modules: whatever they contain, they have an identity of a length that can be, or none, and
+ * are not read beyond their end. */
 #include "fuzz/seeds.h"
 
 #include "function/identity.h"
@@ -41,7 +41,11 @@ static size_t make_module(uint8_t *to, int with_note)
     m.header.e_phoff = sizeof m.header;
     m.header.e_phnum = with_note ? 2 : 1;
     m.segments[0] = (ElfW(Phdr)){.p_type = PT_LOAD, .p_flags = PF_R, .p_filesz = sizeof m, .p_memsz = sizeof m};
-    m.segments[1] = (ElfW(Phdr)){.p_type = PT_NOTE, .p_flags = PF_R, .p_offset = (size_t)((char *)&m.note - (char *)&m), .p_filesz = 36, .p_align = 4};
+    m.segments[1] = (ElfW(Phdr)){.p_type = PT_NOTE,
+                                 .p_flags = PF_R,
+                                 .p_offset = (size_t)((char *)&m.note - (char *)&m),
+                                 .p_filesz = 36,
+                                 .p_align = 4};
     m.note = (ElfW(Nhdr)){.n_namesz = 4, .n_descsz = 20, .n_type = NT_GNU_BUILD_ID};
     memcpy(m.name, "GNU", 4);
     memset(m.id, 7, sizeof m.id);

@@ -1,5 +1,6 @@
-/* Plug-ins in programs that run MPI themselves and open one farm after another: what an earlier farm has sent, and the numbers of its
- * descriptors, which come again, are taken for nothing of a later one. Usage: mpi_modules prepare|inside */
+/* Plug-ins in programs that run MPI themselves and open one farm after another: what an earlier farm has sent,
+ * and the numbers of its descriptors, which come again, are taken for nothing of a later one. Usage: mpi_modules
+ * prepare|inside */
 #define TEST_API_MAIN
 #include "farm/plugins.h"
 
@@ -20,8 +21,10 @@ static void run_plugins(int farm)
         handle[i] = open_plugin(sub[i]);
         hide(sub[i]);
     }
-    for (int i = 0; i < 2; i++) runs_everywhere(body_of(handle[i]), 10 * farm + i, i ? 100 * farm + 1 : 0);
-    for (int i = 0; i < 2; i++) CHECK_INT(dlclose(handle[i]), 0);
+    for (int i = 0; i < 2; i++)
+        runs_everywhere(body_of(handle[i]), 10 * farm + i, i ? 100 * farm + 1 : 0);
+    for (int i = 0; i < 2; i++)
+        CHECK_INT(dlclose(handle[i]), 0);
 }
 
 int main(int argc, char **argv)

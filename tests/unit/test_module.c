@@ -1,5 +1,6 @@
-/* Code that travels, step by step: identity of files, what a function needs, the table of a node, images, loading. Each test is a process
- * of its own. Plug-ins are built with cc; without one the tests that need it are skipped with a message. */
+/* Code that travels, step by step: identity of files, what a function needs, the table of a node, images,
+ * loading. Each test is a process of its own. Plug-ins are built with cc; without one the tests that need it are
+ * skipped with a message. */
 #include "base/status.h"
 #include "function/identity.h"
 #include "function/module.h"
@@ -61,14 +62,19 @@ static void tear_down(void)
 /* folder/sub/NAME.so, whose function says what it was told to, and what the library beside it says. */
 static void build(const char *sub, const char *name, const char *body, const char *flags)
 {
-    ck_assert_int_eq(shell("mkdir -p '%s/%s' && cd '%s/%s' && echo 'int helper(void); int value(void); int value(void) { return %s; }' > %s.c && "
-                           "cc -shared -fPIC -O1 -o %s.so %s.c %s", folder, sub, folder, sub, body, name, name, name, flags), 0);
+    ck_assert_int_eq(shell("mkdir -p '%s/%s' && cd '%s/%s' && echo 'int helper(void); int value(void); int value(void) "
+                           "{ return %s; }' > %s.c && "
+                           "cc -shared -fPIC -O1 -o %s.so %s.c %s",
+                           folder, sub, folder, sub, body, name, name, name, flags),
+                     0);
 }
 
 static void build_helper(const char *sub, int value, const char *flags)
 {
-    ck_assert_int_eq(shell("mkdir -p '%s/%s' && cd '%s/%s' && echo 'int helper(void) { return %d; }' > dep.c && cc -shared -fPIC -O1 -o libdep.so dep.c %s",
-                           folder, sub, folder, sub, value, flags), 0);
+    ck_assert_int_eq(shell("mkdir -p '%s/%s' && cd '%s/%s' && echo 'int helper(void) { return %d; }' > dep.c && cc "
+                           "-shared -fPIC -O1 -o libdep.so dep.c %s",
+                           folder, sub, folder, sub, value, flags),
+                     0);
 }
 
 static const char *path_of(const char *file)
@@ -121,7 +127,8 @@ START_TEST(a_file_has_the_id_that_it_has_when_it_is_loaded)
         ck_assert_int_eq(read(fd, image, (size_t)s.st_size), s.st_size);
         ck_assert_int_eq(ppi_image_id(image, (uint64_t)s.st_size, id), ref.build_id_bytes);
         ck_assert_mem_eq(id, ref.build_id, (size_t)ref.build_id_bytes);
-        for (size_t n = 0; n < 64; n++) ck_assert_int_eq(ppi_image_id(image, n, id), 0);
+        for (size_t n = 0; n < 64; n++)
+            ck_assert_int_eq(ppi_image_id(image, n, id), 0);
         image[1] ^= 1;
         ck_assert_int_eq(ppi_image_id(image, (uint64_t)s.st_size, id), 0);
         free(image);
@@ -141,7 +148,8 @@ START_TEST(what_is_no_module_has_no_id_and_keeps_nobody_waiting)
     ck_assert_int_eq(mkfifo(path_of("fifo"), 0600), 0);
     ck_assert_int_eq(shell("echo text > '%s/text' && : > '%s/empty'", folder, folder), 0);
     static const char *const files[] = {"fifo", "text", "empty", "", "missing"};
-    for (size_t i = 0; i < sizeof files / sizeof *files; i++) ck_assert_int_eq(ppi_file_open(path_of(files[i]), id, 20), -1);
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        ck_assert_int_eq(ppi_file_open(path_of(files[i]), id, 20), -1);
     ck_assert_int_eq(ppi_file_open("", id, 20), -1);
 }
 END_TEST
@@ -310,7 +318,7 @@ START_TEST(what_does_not_come_says_why)
     /* Rubbish is not even shown to the loader. */
     ref.need_count = 0;
     ck_assert_int_eq(ppi_module_load(&loader, &ref), PP_ERR_MODULE);
-    ck_assert_str_eq(pp_last_error(), "module '/no/where.so' cannot be loaded: its image cannot be opened, or is another build");
+    ck_assert_str_eq(pp_last_error(), "module '/no/where.so' cannot be loaded: its image is another build");
     ppi_module_loader_fini(&loader);
 }
 END_TEST
