@@ -142,7 +142,11 @@ static int load(struct ppi_module_loader *loader, const struct ppi_module_entry 
     void *handle = dlopen(path, flags_for(&entry->info));
     if (!handle) {
         const char *text = dlerror();
-        return fail(&entry->info, PP_ERR_MODULE, text ? text : "unknown reason");
+        size_t length = strlen(path);
+        if (!text) return fail(&entry->info, PP_ERR_MODULE, "unknown reason");
+        /* Most begin with the path, which has been told; texts of tasks are cut at their end. */
+        if (strncmp(text, path, length) == 0 && strncmp(text + length, ": ", 2) == 0) text += length + 2;
+        return fail(&entry->info, PP_ERR_MODULE, text);
     }
     keep(loader, handle, NULL);
     return is_loaded(&entry->info) ? PP_OK : fail(&entry->info, PP_ERR_MODULE, "what was loaded is another build");

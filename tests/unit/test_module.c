@@ -79,7 +79,7 @@ static void build_helper(const char *sub, int value, const char *flags)
 
 static const char *path_of(const char *file)
 {
-    static char path[600];
+    static char path[800];
     snprintf(path, sizeof path, "%s/%s", folder, file);
     return path;
 }
@@ -323,6 +323,36 @@ START_TEST(what_does_not_come_says_why)
 }
 END_TEST
 
+START_TEST(the_loaders_words_are_told_to_the_end)
+{
+    if (!have_cc()) return;
+    char deep[300];
+    memset(deep, 'x', 200);
+    strcpy(deep + 200, "/h");
+    struct ppi_module_loader loader = {.workspace = &workspace};
+    ck_assert_int_eq(shell("mkdir -p '%s/%s'", folder, deep), 0);
+    build(deep, "plug", "helper()", "");
+    build_helper("h", 1, "");
+    void *helper = dlopen(path_of("h/libdep.so"), RTLD_LAZY | RTLD_GLOBAL);
+    char file[500];
+    snprintf(file, sizeof file, "%s/plug.so", deep);
+    void *handle = opened(file);
+    struct ppi_function_ref ref;
+    memset(&ref, 0, sizeof ref);
+    ck_assert_int_eq(ppi_function_describe((pp_function)value_of(handle), &ref), PP_OK);
+    struct ppi_module_found *list = closure(value_of(handle), 1);
+    ck_assert_int_eq(dlclose(handle), 0);
+    ck_assert_int_eq(dlclose(helper), 0);
+    ref.travels = 1 + 7;
+    ppi_module_hold(&store, 7, &list[0].info, -1);
+    ppi_module_free(list, 1);
+    ck_assert_int_eq(ppi_module_load(&loader, &ref), PP_ERR_MODULE);
+    const char *end = "/plug.so' cannot be loaded: undefined symbol: helper";
+    ck_assert_str_eq(pp_last_error() + strlen(pp_last_error()) - strlen(end), end);
+    ppi_module_loader_fini(&loader);
+}
+END_TEST
+
 START_TEST(there_is_no_memory_for_the_largest)
 {
     struct ppi_module_info info = {.build_id_bytes = 20, .bytes = (uint64_t)1 << 60, .path = "/no/where.so"};
@@ -423,6 +453,7 @@ int main(void)
     tcase_add_test(tests, an_image_is_loaded_and_cannot_be_written_any_more);
     tcase_add_test(tests, a_node_that_has_the_build_takes_its_own);
     tcase_add_test(tests, what_does_not_come_says_why);
+    tcase_add_test(tests, the_loaders_words_are_told_to_the_end);
     tcase_add_test(tests, there_is_no_memory_for_the_largest);
     tcase_add_test(tests, who_waits_is_woken);
     tcase_add_test(tests, who_has_to_receive_it_is_called_meanwhile);
