@@ -8,7 +8,8 @@
 # it, so that what counts is the first size, from below, that is good enough. Where all are, or none is, the end of
 # the range stands for it, and a note says so.
 #
-# Prints lines "SERIES ROUND VALUE" and "note TEXT".
+# Prints lines "SERIES ROUND VALUE", "limit SERIES ROUND > or <" for those that stand for what was not reached, and
+# "note TEXT".
 BEGIN { wanted["metg"] = 0.5; wanted["size90"] = 0.9; divide["metg"] = 0.5; divide["size90"] = 1 }
 $1 ~ /^curve\// {
     split($1, part, "/")
@@ -24,9 +25,9 @@ END {
             t = wanted[what]
             for (i = 1; i <= n[key] && efficiency[key, i] < t; i++) { }
             if (i == 1)
-                note(what, word[1], "from the smallest")
+                note(what, word, "from the smallest", "<")
             if (i > n[key]) {
-                note(what, word[1], "not even with the largest")
+                note(what, word, "not even with the largest", ">")
                 i--
                 at = size[key, i]
             } else if (i == 1) {
@@ -41,7 +42,8 @@ END {
     for (text in times)
         print "note " text ", in " times[text] " round(s)"
 }
-function note(what, system_name, text)
+function note(what, word, text, sign)
 {
-    times[system_name ": " 100 * wanted[what] " % efficient " text " task that was tried"]++
+    print "limit " what "_" word[1] " " word[2] " " sign
+    times[word[1] ": " 100 * wanted[what] " % efficient " text " task that was tried"]++
 }

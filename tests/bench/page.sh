@@ -30,6 +30,8 @@ trap 'rm -rf "$dir"' EXIT
 
 jq -r '"\(.machine.cpu), \(.machine.cores) cores, \(.machine.kernel), \(.machine.mpi); \(.date),",
     "\(.rounds) rounds in \(.seconds) s, while other processes took \(.machine.others_cores) cores.",
+    (if .machine.others_cores > 0.1 then
+        "**That is too much: what is no ratio is worse than it should be, efficiency above all.**" else empty end),
     "The MPI loops are `\(.loop) manager_worker`."' "$results" >"$dir/machine"
 
 # A row that says "the same" is told in full, as a table in HTML is not read line by line.
@@ -38,7 +40,8 @@ jq -r '"\(.machine.cpu), \(.machine.cores) cores, \(.machine.kernel), \(.machine
     echo '|---|---|---|---|---|---|'
     jq -r '.rows[] | [.measure, .unit, .format, .ours.median, (.baseline.median // ""), .against,
         (if .kind == "none" then "" elif .kind == "ratio" then "%.2f" else "%+.1f" end),
-        (.compared.median // ""), (.compared.min // ""), (.compared.max // ""), .bar, .verdict] |
+        (.compared.median // ""), (.compared.min // ""), (.compared.max // ""), .bar, .verdict,
+        .ours_beyond, .baseline_beyond] |
         map(tostring) | join("|")' \
         "$results" | awk -F '|' '
         {
@@ -46,11 +49,12 @@ jq -r '"\(.machine.cpu), \(.machine.cores) cores, \(.machine.kernel), \(.machine
             unit = $2 == "" ? "" : " " $2
             sub(/ us$/, " µs", unit)
             sub(/ us$/, " µs", $11)
-            base = $5 == "" ? "" : sprintf($3, $5) unit " (" $6 ")"
-            ratio = $7 == "" ? "" : sprintf($7 " (" $7 " … " $7 ")", $8, $9, $10)
+            base = $5 == "" ? "" : $14 sprintf($3, $5) unit " (" $6 ")"
+            if ($13 $14 != "") ratio = "not known"
+            else ratio = $7 == "" ? "" : sprintf($7 " (" $7 " … " $7 ")", $8, $9, $10)
             gsub(/>=/, "≥", $11)
             gsub(/<=/, "≤", $11)
-            printf "| %s | %s | %s | %s | %s | %s |\n", measure, sprintf($3, $4) unit, base, ratio, $11, $12
+            printf "| %s | %s | %s | %s | %s | %s |\n", measure, $13 sprintf($3, $4) unit, base, ratio, $11, $12
         }'
 } >"$dir/table"
 
