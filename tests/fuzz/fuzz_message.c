@@ -8,6 +8,7 @@
 
 #define TASKS 6 /* some go to rank 1, some to our own workers */
 #define STREAM_MOST ((uint64_t)1 << 20)
+#define KINDS 10 /* of records in a list */
 
 static pp_server *s;
 static struct ppi_transport *peer;
@@ -57,14 +58,14 @@ static void build(struct ppi_wire_writer *w, const pp_future *f, const uint8_t *
         uint16_t attempt = (uint16_t)(data[2] % 4);
         size_t n = data[3];
         if (data[4] & 1) id ^= (uint64_t)1 << (data[5] % 64);
-        switch (data[0] % 8) {
+        switch (data[0] % KINDS) {
         case 0:
         case 1:
         case 2: {
             struct ppi_wire_result r = {.id = id, .bytes = n, .status = -(int)(data[6] % 18), .attempt = attempt,
                                         .duration_ns = (uint64_t)data[7] << (data[8] % 64), .age_ns = (uint64_t)data[9] << (data[10] % 64),
                                         .worker = data[11] - 3, .code = data[5]};
-            int streamed = data[0] % 8 == 2;
+            int streamed = data[0] % KINDS == 2;
             if (streamed) r.bytes = PPI_WIRE_INLINE_MAX + 1 + ((uint64_t)n << 10);
             ppi_wire_put(w, PPI_WIRE_RESULT, streamed ? PPI_WIRE_STREAMED : 0, &r, zeros, streamed ? 0 : n);
             break;
@@ -89,6 +90,21 @@ static void build(struct ppi_wire_writer *w, const pp_future *f, const uint8_t *
         case 6: {
             struct ppi_wire_hello r = {.limit = 1 + data[6], .bell_fd = data[7], .pid = data[8]};
             ppi_wire_put(w, PPI_WIRE_HELLO, 0, &r, NULL, 0);
+            break;
+        }
+        case 7: { /* of a segment that it has told of, or not: none of them can be mapped */
+            struct ppi_wire_result r = {.id = id, .bytes = PPI_WIRE_INLINE_MAX + 1 + ((uint64_t)n << data[6] % 40), .attempt = attempt};
+            struct ppi_wire_place place = {.offset = (uint64_t)data[7] << (data[8] % 64), .segment = data[9], .loan = data[10]};
+            ppi_wire_put(w, PPI_WIRE_RESULT, PPI_WIRE_IN_PLACE, &r, &place, sizeof place);
+            break;
+        }
+        case 8: {
+            struct ppi_wire_segment r = {.device = data[6], .inode = data[7], .id = data[9], .fd = data[8]};
+            struct ppi_wire_gone gone = {data[9], 0};
+            if (data[10] % 2)
+                ppi_wire_put(w, PPI_WIRE_SEGMENT, 0, &r, NULL, 0);
+            else
+                ppi_wire_put(w, PPI_WIRE_GONE, 0, &gone, NULL, 0);
             break;
         }
         default: {
@@ -223,18 +239,18 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     const char *folder = seeds_folder(*argc, *argv);
     if (!folder) return 0;
     uint8_t list[1 + 12 * 8], raw[400] = {0};
-    for (int kind = 0; kind < 8; kind++) {
+    for (int kind = 0; kind < KINDS; kind++) {
         memset(list, 0, sizeof list);
         list[0] = 1;
         for (int i = 0; i < 8; i++) {
             uint8_t *r = list + 1 + 12 * i;
-            r[0] = (uint8_t)((kind + i / 4) % 8);
+            r[0] = (uint8_t)((kind + i / 4) % KINDS);
             r[1] = (uint8_t)i;
             r[2] = 1;
             r[3] = (uint8_t)(i * 20);
             r[6] = (uint8_t)(i * 5);
         }
-        char name[16];
+        char name[24];
         snprintf(name, sizeof name, "list-%d", kind);
         seeds_write(folder, name, list, sizeof list);
     }
