@@ -55,9 +55,10 @@ void ppi_agent_cancel(struct ppi_agent *agent, uint64_t id, uint16_t attempt)
     for (int i = 0; i < agent->slot_count; i++) {
         struct ppi_slot *slot = &agent->slots[i];
         if (!slot->segment || !is_in_channel(&slot->channel, id, attempt)) continue;
-        if (!slot->distrusted) ppi_collect_outcomes(agent, i);
-        /* It waits, or it has begun; taken back it has not. */
+        /* It waits, or it has begun; taken back it has not. From now on the worker begins nothing, so that when all that has
+         * finished is collected, what is left runs. */
         ppi_place_take_back(agent, i, UINT32_MAX);
+        if (!slot->distrusted) ppi_collect_outcomes(agent, i);
         if (!cancel_pending(agent, id, attempt)) {
             const struct ppi_job *job = ppi_channel_running(&slot->channel);
             if (is_it(job, id, attempt)) ppi_slot_kill(agent, i, PP_ERR_CANCELLED, job);
