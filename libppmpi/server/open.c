@@ -65,6 +65,7 @@ static void describe_this_rank(struct pp_server *s, int is_worker)
     r->allowed_cores = s->topology.allowed_cores;
     r->limit = s->topology.limit;
     r->spin_below = r->limit;
+    r->alone = 1; /* until the others have said hello */
     r->quota = (int)s->topology.quota;
     r->pid = getpid();
     r->shared_fd = s->workspace.shared.fd;

@@ -227,18 +227,18 @@ static void driver_sleep(struct pp_server *s, uint64_t deadline_ns, uint64_t *na
     pthread_mutex_lock(&s->lock);
 }
 
-/* What MPI moves it moves while it is called; to nap in between makes each step of a large transfer wait. */
-static int may_spin(const struct pp_server *s)
-{
-    return s->agent.busy < s->ranks[0].spin_below || (s->transport && s->transport->ops->busy(s->transport));
-}
-
-/* Where workers need all cores, a wait for one task of another rank may still be shorter than to sleep and to be woken. It
- * is found out: waits that turn out to be short give credit, spinning in vain costs it. */
+/* How long the driver polls before it sleeps. What MPI moves it moves while it is called; to nap in between makes each step of
+ * a large transfer wait.
+ *
+ * Where workers need all cores, a wait for one task of another rank may still be shorter than to sleep and to be woken; and
+ * where ranks share cores, whom the driver waits for may wait for its core. It is found out: waits that turn out to be short
+ * give credit, spinning in vain costs it. */
 static uint64_t spin_ns(const struct pp_server *s)
 {
-    if (may_spin(s)) return SPIN_NS;
-    return s->spin_credit > 0 && s->assigned > s->agent.load && s->assigned - s->agent.load < (uint64_t)s->rank_count ? SHORT_NS : 0;
+    int idle_cores = s->agent.busy < s->ranks[0].spin_below;
+    int few_are_out = s->assigned > s->agent.load && s->assigned - s->agent.load < (uint64_t)s->rank_count;
+    if ((idle_cores && s->ranks[0].alone) || (s->transport && s->transport->ops->busy(s->transport))) return SPIN_NS;
+    return s->spin_credit > 0 && (idle_cores || few_are_out) ? SHORT_NS : 0;
 }
 
 static void learn(struct pp_server *s, uint64_t waited_ns, int slept)
