@@ -124,7 +124,7 @@ static void libraries_without_a_soname_come_along(void)
 static void two_builds_of_a_library_take_turns(void)
 {
     for (int i = 0; i < 4; i++) {
-        char sub[16];
+        char sub[32];
         snprintf(sub, sizeof sub, "turn%d", i);
         build(sub, 70 + i, "", 80 + i, i % 2 ? "" : "-Wl,-soname,libdep.so");
         void *handle = open_plugin(sub);

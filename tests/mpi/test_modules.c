@@ -13,7 +13,7 @@ static int rank;
 
 static void run_plugins(int farm)
 {
-    char sub[2][16];
+    char sub[2][32];
     void *handle[2];
     for (int i = 0; i < 2; i++) {
         snprintf(sub[i], sizeof sub[i], "farm%d%c", farm, 'a' + i);
