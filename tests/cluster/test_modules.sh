@@ -109,22 +109,29 @@ everywhere 0 500 400
 [ $((after - before)) -gt 100000000 ] && [ $((after - before)) -lt 120000000 ] || fail "100 MB: node-2 received $((after - before)) bytes"
 nothing_runs
 
-# ---- A node is lost while it is sent: the others do the work. And the one that is sent what it has asked for hangs.
+# ---- A node is lost while it is sent: it hangs, or its cable is pulled. The others do the work. (When the rank is killed, its kernel
+# refuses what comes, and Open MPI 4.1 at times never returns from the call that sends.)
 if [ "$mpi" = openmpi ] && [ "$n" -ge 3 ]; then
-    for how in KILL STOP; do
+    for how in stop cut; do
         : > "$err"
         PPMPI_LOG_LEVEL=info PPMPI_HEARTBEAT=2 timeout 120 sh "$cluster" run node-1 "$pprun" --hosts $hosts "$program" 400 $plugins/large/plug.so \
             > "$out" 2> "$err" < /dev/null &
         runner=$!
         for _ in $(seq 3000); do grep -q "goes to rank 1" "$err" && break; sleep 0.01; done
-        for pid in $(sh "$cluster" pids node-2); do
-            [ "$(readlink "/proc/$pid/exe")" = "$program" ] && kill -$how "$pid"
-        done
+        if [ $how = cut ]; then
+            sh "$cluster" cut node-2
+        else
+            for pid in $(sh "$cluster" pids node-2); do
+                [ "$(readlink "/proc/$pid/exe")" = "$program" ] && kill -STOP "$pid"
+            done
+        fi
         wait $runner
         status=$?
-        [ $status -eq 0 ] || fail "SIG$how for node-2 while it is sent"
-        [ "$(awk '/^0 node-[13] 500 / { s += $4 } /^0 node-2 500 / { s += $4 } END { print s }' "$out")" -eq 400 ] || fail "SIG$how for node-2: all tasks"
+        [ "$(awk '/^0 node-[123] 500 / { s += $4 } END { print s + 0 }' "$out")" -eq 400 ] || fail "$how of node-2: all tasks"
+        # The launcher, whose daemon there cannot be reached any more, has a status of its own.
+        [ $how = cut ] || [ $status -eq 0 ] || fail "$how of node-2 while it is sent"
         sh "$cluster" kill node-2
+        [ $how = stop ] || sh "$cluster" join node-2
         nothing_runs
     done
 fi
