@@ -99,6 +99,12 @@ static int probe(struct ppi_mpi *m)
             return moved;
         }
         struct ppi_mpi_peer *p = &m->peers[s.MPI_SOURCE];
+        if (p->lost) {
+            /* It was announced and may never come; nobody is to wait for it. MPI keeps the memory. */
+            MPI_Request_free(&r->mpi);
+            free(r);
+            continue;
+        }
         *p->incoming_end = r;
         p->incoming_end = &r->next;
         activate(m, s.MPI_SOURCE);
