@@ -110,15 +110,7 @@ static int ask_all(const struct options *options, struct place *place)
     self[length] = '\0';
     place_choose_launcher(options, self, place);
     char *program[] = {self, (char[]){"--info-line"}, NULL}, *copy = NULL;
-    if (options->dry_run) {
-        struct ppi_command command;
-        place_command(place, 0, program, NULL, &command);
-        char *line = ppi_command_line(&command);
-        puts(line ? line : "");
-        free(line);
-        ppi_command_free(&command);
-        return 0;
-    }
+    if (options->dry_run) return place_print(place, 0, program);
     if (options->preload) program[0] = copy = place_preload(place, self);
     int status = place_run(place, 0, program, &text);
     if (copy) place_unload(place);

@@ -43,17 +43,6 @@ static int run_plain(const struct options *options, const char *file)
     return error == ENOENT ? NOT_FOUND : NOT_EXECUTABLE;
 }
 
-static int print_command(const struct place *place, const struct options *options)
-{
-    struct ppi_command command;
-    place_command(place, options->ranks, options->program, NULL, &command);
-    char *line = ppi_command_line(&command);
-    if (line) puts(line);
-    free(line);
-    ppi_command_free(&command);
-    return line ? 0 : 1;
-}
-
 int main(int argc, char **argv)
 {
     struct options options;
@@ -71,7 +60,7 @@ int main(int argc, char **argv)
     if (carry_decide(&options, &place, file, &place.carrier)) place.carried = 1;
     char *copy = NULL;
     options.program[0] = file; /* the PATH may be another one elsewhere */
-    if (options.dry_run) return print_command(&place, &options);
+    if (options.dry_run) return place_print(&place, options.ranks, options.program);
     if (options.preload && (place.hosts.count > 0 || place.allocation.kind != PPI_ALLOCATION_NONE))
         options.program[0] = copy = place_preload(&place, file);
     int status = place_run(&place, options.ranks, options.program, NULL);

@@ -92,14 +92,25 @@ void place_command(const struct place *place, int ranks, char *const *program, c
     or_end(ppi_command_build(&request, out));
 }
 
+int place_print(const struct place *place, int ranks, char *const *program)
+{
+    struct ppi_command command;
+    place_command(place, ranks, program, NULL, &command);
+    char *line = ppi_command_line(&command);
+    ppi_command_free(&command);
+    if (!line) wrong_use("--dry-run: no memory");
+    int status = puts(line) >= 0 && fflush(stdout) == 0 ? 0 : 1;
+    free(line);
+    return status;
+}
+
 int place_run(const struct place *place, int ranks, char *const *program, char **captured)
 {
     struct ppi_command command;
     char token[PPI_WATCH_TOKEN_BYTES];
     ppi_watch_token(token);
     place_command(place, ranks, program, token, &command);
-    /* In a batch job it is the batch system that starts the nodes, or a shell that has been let in there. */
-    int by_shell = place->hosts.count > 0 && place->allocation.kind != PPI_ALLOCATION_SLURM;
+    int by_shell = place->hosts.count > 0 && ppi_allocation_is_by_shell(&place->allocation);
     struct ppi_watch watch = {"pprun", &command, token, place->launcher, by_shell ? &place->hosts : NULL, captured};
     int status = ppi_watch_run(&watch);
     ppi_command_free(&command);

@@ -29,6 +29,9 @@ void place_choose_launcher(const struct options *options, const char *program, s
 void place_command(const struct place *place, int ranks, char *const *program, const char *watch,
                    struct ppi_command *out);
 
+/* Prints it, for --dry-run; returns the exit status. */
+int place_print(const struct place *place, int ranks, char *const *program);
+
 /* Runs it; returns the exit status. `captured` as in struct ppi_watch. */
 int place_run(const struct place *place, int ranks, char *const *program, char **captured);
 

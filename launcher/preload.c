@@ -15,22 +15,42 @@
 
 static char folder[64]; /* on the nodes; "" = none */
 
+static void add_nodelist(const struct ppi_words *hosts, struct ppi_words *words)
+{
+    char *list = NULL;
+    size_t size;
+    FILE *stream = open_memstream(&list, &size);
+    for (int i = 0; stream && i < hosts->count; i++) fprintf(stream, "%s%s", i ? "," : "--nodelist=", hosts->word[i]);
+    if (!stream || fclose(stream) != 0)
+        words->failed = 1;
+    else
+        ppi_words_add(words, list);
+    free(list);
+}
+
 /* srun takes its input to all tasks. */
 static int by_srun(const struct place *place, const char *command, const char *input)
 {
-    char nodes[32], tasks[32];
+    static const char *const others[] = {"--ntasks-per-node=1", "--overlap", "--mpi=none", "--cpu-bind=none", "--quit-on-interrupt",
+                                         "sh", "-c"};
+    struct ppi_words words = {NULL, 0, 0};
     int status = -1;
-    snprintf(nodes, sizeof nodes, "--nodes=%d", place->nodes);
-    snprintf(tasks, sizeof tasks, "--ntasks=%d", place->nodes);
+    ppi_words_add(&words, "srun");
+    ppi_words_format(&words, "--nodes=%d", place->nodes);
+    ppi_words_format(&words, "--ntasks=%d", place->nodes);
+    if (place->hosts.count > 0) add_nodelist(&place->hosts, &words);
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) ppi_words_add(&words, others[i]);
+    ppi_words_add(&words, command);
+    if (words.failed) wrong_use("--preload: no memory");
     fflush(NULL);
     pid_t pid = fork();
     if (pid == 0) {
         int in = open(input ? input : "/dev/null", O_RDONLY);
         if (in < 0 || dup2(in, STDIN_FILENO) < 0) _exit(126);
-        execlp("srun", "srun", nodes, tasks, "--ntasks-per-node=1", "--overlap", "--mpi=none", "--cpu-bind=none",
-               "--quit-on-interrupt", "sh", "-c", command, (char *)NULL);
+        execvp("srun", words.word);
         _exit(127);
     }
+    ppi_words_free(&words);
     while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR) {}
     if (pid > 0 && status == 0) return 0;
     fprintf(stderr, "pprun: --preload: srun could not do it on all nodes\n");
@@ -39,7 +59,7 @@ static int by_srun(const struct place *place, const char *command, const char *i
 
 static int everywhere(const struct place *place, const char *command, const char *input, int seconds)
 {
-    if (place->allocation.kind == PPI_ALLOCATION_SLURM && place->hosts.count == 0)
+    if (!ppi_allocation_is_by_shell(&place->allocation))
         return by_srun(place, command, input);
     struct ppi_errand errand = {command, input, 1, input ? "did not get the program" : "may still have the program",
                                 seconds};

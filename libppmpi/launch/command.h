@@ -16,6 +16,12 @@ struct ppi_allocation {
     const char *nodefile; /* PBS, Torque */
 };
 
+/* Named hosts are reached by a remote shell, which the batch system has let in if there is one; Slurm starts its nodes itself. */
+static inline int ppi_allocation_is_by_shell(const struct ppi_allocation *allocation)
+{
+    return allocation->kind != PPI_ALLOCATION_SLURM;
+}
+
 void ppi_allocation_detect(char *const *environment, struct ppi_allocation *out);
 
 enum ppi_launcher { PPI_LAUNCHER_MPIRUN, PPI_LAUNCHER_HYDRA, PPI_LAUNCHER_SRUN };

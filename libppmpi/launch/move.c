@@ -83,7 +83,7 @@ static int start_again(const struct ppi_words *hosts)
     }
     if (status == PP_OK) {
         struct ppi_watch watch = {
-            "ppmpi", &command, token, request.launcher, request.allocation.kind == PPI_ALLOCATION_NONE ? hosts : NULL,
+            "ppmpi", &command, token, request.launcher, ppi_allocation_is_by_shell(&request.allocation) ? hosts : NULL,
             NULL};
         fflush(NULL);
         _exit(ppi_watch_run(&watch));

@@ -193,5 +193,5 @@ int ppi_reach_all(const char *who, enum ppi_launcher launcher, const struct ppi_
 int ppi_reach_ask(const char *who, enum ppi_launcher launcher, const struct ppi_words *hosts)
 {
     static const struct ppi_errand errand = {"true", NULL, 0, "cannot be reached", 12};
-    return launcher == PPI_LAUNCHER_SRUN ? 0 : ppi_reach_all(who, launcher, hosts, &errand);
+    return ppi_reach_all(who, launcher, hosts, &errand);
 }

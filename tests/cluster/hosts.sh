@@ -38,6 +38,38 @@ at()
     bounded "$limit" sh "$cluster" run "$node" "$@"
 }
 
+now() { date +%s%N; }
+
+# begin UPS NODE COMMAND…: in the background, until it has printed so many lines with "up"; sets $runner
+begin()
+{
+    ups=$1 node=$2
+    shift 2
+    : > "$out"
+    timeout -k 5 120 sh "$cluster" run "$node" "$@" > "$out" 2> "$err" < /dev/null &
+    runner=$!
+    for _ in $(seq 300); do [ "$(lines "$out" up)" -ge "$ups" ] && break; sleep 0.1; done
+}
+
+# signal SIG NODE FILE: to the first process there that runs this file; sets $began
+signal()
+{
+    for pid in $(sh "$cluster" pids "$2"); do
+        [ "$(readlink "/proc/$pid/exe")" = "$3" ] || continue
+        began=$(now)
+        kill -"$1" "$pid" && return
+    done
+    fail "nothing on $2 runs $3"
+}
+
+# ended: sets $status, and $took in ms from $began on
+ended()
+{
+    wait $runner
+    status=$?
+    took=$((($(now) - began) / 1000000))
+}
+
 # Nothing runs on any node, after at most two seconds.
 nothing_runs()
 {

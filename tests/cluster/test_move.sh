@@ -62,19 +62,14 @@ moved node-1 node-2,node-1 fail
 [ $status -eq 1 ] && [ "$(lines "$err" 'broken on purpose')" -eq 1 ] || fail "PP_FETCH of a failed task"
 nothing_runs
 for signal in INT TERM; do
-    : > "$out"
-    PPMPI_HOSTS=$hosts timeout 120 sh "$cluster" run node-1 "$program" wait > "$out" 2> "$err" < /dev/null &
-    runner=$!
-    for _ in $(seq 300); do grep -q up "$out" && break; sleep 0.1; done
+    begin 1 node-1 env PPMPI_HOSTS=$hosts "$program" wait
     # The first of them waits for the others.
     first=$(for pid in $(sh "$cluster" pids node-1); do
         [ "$(readlink "/proc/$pid/exe")" = "$program" ] && [ "$(ps -o ppid= -p "$pid" | tr -d ' ')" = $runner ] && echo "$pid"
     done)
-    began=$(date +%s%N)
+    began=$(now)
     kill -$signal "$first"
-    wait $runner
-    status=$?
-    took=$((($(date +%s%N) - began) / 1000000))
+    ended
     [ $status -eq $((128 + $(kill -l $signal))) ] || fail "SIG$signal"
     [ $took -le 2000 ] || fail "SIG$signal: took $took ms"
     nothing_runs

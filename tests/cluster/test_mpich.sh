@@ -41,30 +41,17 @@ nothing_runs
 
 # ---- Signals.
 for signal in INT TERM HUP; do
-    : > "$out"
     # shellcheck disable=SC2086
-    timeout 120 sh "$cluster" run node-1 $pprun --hosts node-1,node-2,node-3 sh -c 'echo up; sleep 60' > "$out" 2> "$err" < /dev/null &
-    runner=$!
-    for _ in $(seq 300); do [ "$(lines "$out" up)" -eq 3 ] && break; sleep 0.1; done
-    for pid in $(sh "$cluster" pids node-1); do
-        [ "$(readlink "/proc/$pid/exe")" = "${pprun%% *}" ] && kill -$signal "$pid" && break
-    done
-    began=$(date +%s%N)
-    wait $runner
-    status=$?
+    begin 3 node-1 $pprun --hosts node-1,node-2,node-3 sh -c 'echo up; sleep 60'
+    signal $signal node-1 "${pprun%% *}"
+    ended
     [ $status -eq $((128 + $(kill -l $signal))) ] || fail "SIG$signal"
-    [ $((($(date +%s%N) - began) / 1000000)) -le 2000 ] || fail "SIG$signal: late"
+    [ $took -le 2000 ] || fail "SIG$signal: took $took ms"
     nothing_runs
 done
-: > "$out"
 # shellcheck disable=SC2086
-timeout 120 sh "$cluster" run node-1 $pprun --hosts node-2 sh -c 'trap "echo got it; exit 7" USR1; echo up; while :; do sleep 0.1; done' > "$out" 2> "$err" < /dev/null &
-runner=$!
-for _ in $(seq 300); do [ "$(lines "$out" up)" -eq 1 ] && break; sleep 0.1; done
-for pid in $(sh "$cluster" pids node-1); do
-    [ "$(readlink "/proc/$pid/exe")" = "${pprun%% *}" ] && kill -USR1 "$pid" && break
-done
-wait $runner
-status=$?
+begin 1 node-1 $pprun --hosts node-2 sh -c 'trap "echo got it; exit 7" USR1; echo up; while :; do sleep 0.1; done'
+signal USR1 node-1 "${pprun%% *}"
+ended
 [ $status -eq 7 ] && [ "$(lines "$out" 'got it')" -eq 1 ] || fail "SIGUSR1"
 finish

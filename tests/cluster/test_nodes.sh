@@ -9,26 +9,15 @@ chaos=$build/tests/cluster_chaos
 tasks=30000
 [ -z "${TEST_SANITIZE:-}" ] || tasks=5000
 
-now() { date +%s%N; }
-
-# begin FOLDER COMMAND…: on node-1; once tasks have begun there is FOLDER/up
-begin()
+# farm FOLDER [OPTION…]: on three hosts, in the background, until tasks have begun
+farm()
 {
-    export CHAOS="$scratch/$1"
+    CHAOS="$scratch/$1"
     mkdir -p "$CHAOS"
     shift
-    timeout -k 5 120 sh "$cluster" run node-1 "$@" > "$out" 2> "$err" < /dev/null &
-    runner=$!
+    begin 0 node-1 "$pprun" "$@" --hosts node-1,node-2,node-3 "$chaos" farm "$CHAOS" 1 $tasks 2
     for _ in $(seq 300); do [ -e "$CHAOS/up" ] && break; sleep 0.1; done
     sleep 0.5
-}
-
-# ended: sets $status, and $took in ms from $began on
-ended()
-{
-    wait $runner
-    status=$?
-    took=$((($(now) - began) / 1000000))
 }
 
 # quiet_within SECONDS NODE…: nothing runs there, but for sessions of sshd, which wait for a host that does not answer
@@ -58,7 +47,7 @@ revive()
 
 # ---- The program goes on.
 for what in cut stop kill; do
-    begin survive-$what "$pprun" --hosts node-1,node-2,node-3 "$chaos" farm "$scratch/survive-$what" 1 $tasks 2
+    farm survive-$what
     echo '0 1 1' > "$CHAOS/killed"
     began=$(now)
     sh "$cluster" $what node-2
@@ -76,7 +65,7 @@ nothing_remains
 
 # ---- With mpirun's own daemons: when one is gone, mpirun ends the job, or does not notice. Either way it is told whose it was.
 for what in cut kill; do
-    begin plain-$what "$pprun" --plain-mpirun --hosts node-1,node-2,node-3 "$chaos" farm "$scratch/plain-$what" 1 $tasks 2
+    farm plain-$what --plain-mpirun
     echo '0 1 1' > "$CHAOS/killed"
     began=$(now)
     sh "$cluster" $what node-2
@@ -90,7 +79,7 @@ done
 
 # ---- The node of rank 0 is what the job stands on.
 for what in kill cut stop; do
-    begin first-$what "$pprun" --hosts node-1,node-2,node-3 "$chaos" farm "$scratch/first-$what" 1 $tasks 2
+    farm first-$what
     sh "$cluster" $what node-1
     quiet_within 15 node-2 node-3
     sh "$cluster" kill node-1

@@ -105,19 +105,9 @@ done
 # passes SIG STATUS MODE HOSTS
 passes()
 {
-    : > "$out"
-    timeout 120 sh "$cluster" run node-1 "$pprun" --hosts "$4" "$program" "$3" > "$out" 2> "$err" < /dev/null &
-    runner=$!
-    for _ in $(seq 300); do grep -q up "$out" && break; sleep 0.1; done
-    pid=''
-    for candidate in $(sh "$cluster" pids node-1); do
-        [ "$(readlink "/proc/$candidate/exe")" = "$pprun" ] && pid=$candidate && break
-    done
-    began=$(date +%s%N)
-    kill -"$1" "$pid"
-    wait $runner
-    status=$?
-    took=$((($(date +%s%N) - began) / 1000000))
+    begin 1 node-1 "$pprun" --hosts "$4" "$program" "$3"
+    signal "$1" node-1 "$pprun"
+    ended
     [ $status -eq "$2" ] || fail "SIG$1, $3, on $4"
     [ $took -le 2000 ] || fail "SIG$1, $3, on $4: took $took ms"
     nothing_runs

@@ -91,17 +91,14 @@ for i in 1 2 3; do
     [ -z "$(sh "$cluster" run node-$i find /tmp -maxdepth 1 -name 'ppmpi-*')" ] || fail "--preload: node-$i still has it"
 done
 
+at node-1 60 salloc -Q -N3 --exclusive "$pprun" --preload --hosts node-3,node-2 "$scratch/private/prog" nodes
+is_farm "--preload to two of the hosts" 2 "$cores"
+
 # ---- Signals.
 for signal in INT TERM; do
-    : > "$out"
-    timeout 120 sh "$cluster" run node-1 salloc -Q -N$n --exclusive "$pprun" "$program" wait > "$out" 2> "$err" < /dev/null &
-    runner=$!
-    for _ in $(seq 300); do grep -q up "$out" && break; sleep 0.1; done
-    for pid in $(sh "$cluster" pids node-1); do
-        [ "$(readlink "/proc/$pid/exe")" = "$pprun" ] && kill -$signal "$pid" && break
-    done
-    wait $runner
-    status=$?
+    begin 1 node-1 salloc -Q -N$n --exclusive "$pprun" "$program" wait
+    signal $signal node-1 "$pprun"
+    ended
     [ $status -eq $((128 + $(kill -l $signal))) ] || fail "SIG$signal"
     slurm_is_idle
 done
@@ -127,15 +124,9 @@ at node-1 60 salloc -Q -N$n --exclusive "$pprun" sh -c 'kill -SEGV $$'
 at node-1 60 "$pprun" --hosts node-1,node-2 "$program" nodes
 [ $status -eq 2 ] && [ "$(lines "$err" 'and its launcher, mpi[a-z]*, is not on the PATH')" -eq 1 ] || fail "no launcher"
 for signal in INT TERM; do
-    : > "$out"
-    timeout 120 sh "$cluster" run node-1 salloc -Q -N$n --exclusive "$pprun" "$program" wait > "$out" 2> "$err" < /dev/null &
-    runner=$!
-    for _ in $(seq 300); do grep -q up "$out" && break; sleep 0.1; done
-    for pid in $(sh "$cluster" pids node-1); do
-        [ "$(readlink "/proc/$pid/exe")" = "$pprun" ] && kill -$signal "$pid" && break
-    done
-    wait $runner
-    status=$?
+    begin 1 node-1 salloc -Q -N$n --exclusive "$pprun" "$program" wait
+    signal $signal node-1 "$pprun"
+    ended
     [ $status -eq $((128 + $(kill -l $signal))) ] || fail "pprun by srun: SIG$signal"
     slurm_is_idle
 done
