@@ -96,7 +96,8 @@ struct ppi_agent {
     int unbound; /* a worker could not be bound, and it was said */
     uint32_t deaths_seen;
 
-    uint64_t polled_ns; /* the last poll */
+    uint64_t polled_ns;    /* the last poll, */
+    uint64_t collected_ns; /* … and the last that found an outcome */
     uint64_t load;   /* jobs in all channels */
     uint32_t depth;  /* jobs that a channel should hold */
     double mean_ns;  /* of the jobs' duration, exponentially weighted */

@@ -16,6 +16,10 @@
 /* What it takes to send a task to another rank and to take its result in: shorter ones are sooner run here. */
 #define PPI_SEND_NS 300.0
 
+/* A worker that has more jobs rings no sooner than this after its last ring: to be woken for each short job costs more than
+ * the job, and takes the core of another worker. Who sleeps looks once by itself in the double of that time. */
+#define PPI_RING_GAP_NS 100000ull
+
 /* Exponentially weighted mean of durations; 0 = nothing measured yet. A duration counts as at most the double of the mean and
  * a microsecond: a worker that loses its core for milliseconds must not make short tasks look long, since then too few of
  * them would be handed out. Tasks that do get longer double the mean within some sixteen of them. */

@@ -29,14 +29,16 @@ void ppi_doorbell_silence(struct ppi_doorbell *bell); /* nobody listens: rings c
 /* Wakes who, announced or not. */
 void ppi_doorbell_wake(struct ppi_doorbell *bell, uint32_t who);
 
-/* Wakes the listener, if there is one. What it is to see must have been published before, with seq_cst. */
-static inline void ppi_doorbell_ring(struct ppi_doorbell *bell)
+/* Wakes the listener, if there is one: 1. What it is to see must have been published before, with seq_cst. */
+static inline int ppi_doorbell_ring(struct ppi_doorbell *bell)
 {
     /* seq_cst pairs with the listen: either we see the listener, or it sees what we published. */
     uint32_t who = atomic_load(&bell->listener);
-    if (who == PPI_LISTENER_NONE) return;
+    if (who == PPI_LISTENER_NONE) return 0;
     /* One of several ringers does the system call. */
-    if (atomic_compare_exchange_strong(&bell->listener, &who, PPI_LISTENER_NONE)) ppi_doorbell_wake(bell, who);
+    if (!atomic_compare_exchange_strong(&bell->listener, &who, PPI_LISTENER_NONE)) return 0;
+    ppi_doorbell_wake(bell, who);
+    return 1;
 }
 
 /* The same when it was published otherwise, as by MPI: a read alone could be done before the writes of others' code are seen. */

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/futex.h"
+#include "base/policy.h"
 #include "base/status.h"
 #include "function/function.h"
 
@@ -181,6 +182,12 @@ static int leave_ruins(const struct ppi_worker *worker)
     return -1;
 }
 
+static int has_job(const struct ppi_worker *worker)
+{
+    uint64_t claim = atomic_load(&worker->answers->claim);
+    return (uint32_t)claim != (uint32_t)(claim >> 32);
+}
+
 /* Publishes what became of the task that has run; -1 when the worker cannot go on. last: it will not, and has flushed. */
 static int conclude(struct ppi_worker *worker, uint64_t started, int last)
 {
@@ -207,7 +214,8 @@ static int conclude(struct ppi_worker *worker, uint64_t started, int last)
     atomic_store_explicit(&answers->started_ns, 0, memory_order_relaxed);
     ppi_channel_finish(answers);
     if (checked) ppi_output_unlock(&answers->output_lock);
-    ppi_doorbell_ring(worker->workspace->bell);
+    if (finished - worker->rang_ns >= PPI_RING_GAP_NS || last || printed < 0 || !has_job(worker))
+        if (ppi_doorbell_ring(worker->workspace->bell)) worker->rang_ns = finished;
     if (task->in_block) ppi_result_seal(task); /* before the next task begins is soon enough */
     return printed < 0 ? -1 : 1;
 }
@@ -248,8 +256,7 @@ int ppi_worker_step(struct ppi_worker *worker, void (*ended)(void))
 
 static int has_work(const struct ppi_worker *worker)
 {
-    uint64_t claim = atomic_load(&worker->answers->claim);
-    return (uint32_t)claim != (uint32_t)(claim >> 32) || atomic_load(&worker->requests->stop);
+    return has_job(worker) || atomic_load(&worker->requests->stop);
 }
 
 static void wait_for_work(struct ppi_worker *worker)
