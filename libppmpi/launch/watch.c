@@ -216,7 +216,7 @@ static int tell_rank0(struct state *s, int signal)
     struct ppi_words hosts = {host, 1, 0};
     snprintf(command, sizeof command, "kill -%d -%ld", signal, (long)s->rank0_group);
     int hurry = signal == SIGINT || signal == SIGQUIT;
-    struct ppi_errand errand = {command, NULL, 1, "did not get the signal", hurry ? 1 : 5}; /* seconds: a login may take one */
+    struct ppi_errand errand = {command, NULL, 1, "did not get the signal", hurry ? 2 : 5}; /* seconds: a login may take one */
     return ppi_reach_all(s->watch->who, s->watch->launcher, &hosts, &errand) == 0;
 }
 

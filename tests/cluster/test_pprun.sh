@@ -109,7 +109,9 @@ passes()
     signal "$1" node-1 "$pprun"
     ended
     [ $status -eq "$2" ] || fail "SIG$1, $3, on $4"
-    [ $took -le 2000 ] || fail "SIG$1, $3, on $4: took $took ms"
+    # Rank 0 on another host is told by ssh, which takes its time on a busy machine.
+    case $4 in node-1*) most=2000 ;; *) most=4000 ;; esac
+    [ $took -le $most ] || fail "SIG$1, $3, on $4: took $took ms"
     nothing_runs
 }
 for list in $hosts node-2,node-3; do
