@@ -3,6 +3,7 @@
 #ifndef PPI_AGENT_AGENT_H
 #define PPI_AGENT_AGENT_H
 
+#include "base/policy.h"
 #include "channel/workspace.h"
 #include "output/lines.h"
 #include "topology/topology.h"
@@ -64,6 +65,7 @@ struct ppi_slot {
     uint64_t killed_id;         /* the job for which we killed the worker, */
     uint16_t killed_attempt;    /* … its attempt, */
     int killed_status;          /* … and why; PP_OK = not killed by us */
+    int only_cpu;               /* the one processing unit that it is bound to; -1 = it has several */
     uint64_t progress_ns;       /* when it was seen to get on with its jobs, or got the first */
     uint64_t locked_out_ns;     /* since when its output lock cannot be had, 0 = it can */
     int distrusted;             /* wrote nonsense into its channel: nothing more is read from it */
@@ -107,6 +109,7 @@ struct ppi_agent {
     int *dirty, dirty_count; /* slots with unpublished jobs */
     int *to_wake, to_wake_count; /* slots whose worker slept when they were published */
     int unpublished, urgent; /* jobs that are written but not published; one of them is for an idle worker */
+    int program_busy;        /* the calling thread submits one task after another */
     int fill, fill_left;     /* the slot that is being filled, and how many more it gets in a row */
 
     struct { /* jobs that no channel has room for: a ring buffer */
@@ -173,10 +176,16 @@ int ppi_agent_flush(struct ppi_agent *agent, _Atomic uint32_t **wake);
  * To be woken is half of what a short job costs, and can go on beside the copying of its arguments. */
 _Atomic uint32_t *ppi_agent_rouse(struct ppi_agent *agent);
 
+/* Jobs take less time than to hand them out: one worker does what the program can submit and take in. */
+static inline int ppi_agent_is_quick(const struct ppi_agent *agent)
+{
+    return agent->mean_ns > 0 && agent->mean_ns < PPI_SEND_NS;
+}
+
 /* Whether a flush should not wait. A job for a worker that has others already can: the outcome of those will make
  * somebody look again. So can the shortest jobs, whoever gets them, while more are coming at once; the caller sees to it
  * that somebody looks should they not come. */
-int ppi_agent_flush_due(const struct ppi_agent *agent, int more_to_come);
+int ppi_agent_flush_due(const struct ppi_agent *agent);
 
 /* Collects what has finished, died, printed or run out of time, and calls the events. Returns how many jobs finished. */
 int ppi_agent_poll(struct ppi_agent *agent, uint64_t now_ns);

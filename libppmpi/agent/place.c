@@ -25,12 +25,10 @@ int ppi_place_usable(const struct ppi_agent *agent, int index)
             slot->jobs_done + ppi_channel_load(&slot->channel) < (uint64_t)agent->config.restart);
 }
 
-/* A worker that is bound to the core of this thread could not begin before this thread sleeps. */
+/* A worker that is bound to where this thread runs could not begin, or go on, before this thread sleeps. */
 static int is_in_our_way(const struct ppi_agent *agent, int index)
 {
-    const int width = 8 * (int)sizeof agent->cpus[index].bits[0];
-    int cpu = sched_getcpu();
-    return cpu >= 0 && cpu < PPI_CPUS_MAX && (agent->cpus[index].bits[cpu / width] >> (cpu % width) & 1);
+    return agent->slots[index].only_cpu >= 0 && agent->slots[index].only_cpu == sched_getcpu();
 }
 
 static void prefer_another_core(struct ppi_agent *agent)
@@ -42,37 +40,54 @@ static void prefer_another_core(struct ppi_agent *agent)
     agent->idle[top] = below;
 }
 
-/* The worker is busy, gets on with it, and is ahead by less than another one needs to wake up. */
-static int is_soon_done(const struct ppi_agent *agent, int index)
+static int gets_on(const struct ppi_agent *agent, int index)
 {
     const struct ppi_slot *slot = &agent->slots[index];
-    uint32_t load = ppi_channel_load(&slot->channel);
-    return agent->mean_ns > 0 && load > 0 && load * agent->mean_ns < PPI_WAKE_NS &&
-           agent->polled_ns < slot->progress_ns + (uint64_t)PPI_WAKE_NS && ppi_place_usable(agent, index);
+    return ppi_channel_load(&slot->channel) > 0 && agent->polled_ns < slot->progress_ns + PPI_HELD_UP_NS;
+}
+
+/* The worker that was given to last gets on, and is ahead by less than another one needs to wake up. */
+static int is_soon_done(const struct ppi_agent *agent, int index)
+{
+    return agent->mean_ns > 0 && ppi_channel_load(&agent->slots[index].channel) * agent->mean_ns < PPI_WAKE_NS &&
+           gets_on(agent, index) && ppi_place_usable(agent, index) && (agent->slot_count == 1 || !is_in_our_way(agent, index));
+}
+
+/* Whether it may have short jobs of a program that submits more of them: a worker on the program's core would take that. */
+static int is_beside(const struct ppi_agent *agent, int index)
+{
+    return !is_in_our_way(agent, index) && (ppi_channel_load(&agent->slots[index].channel) == 0 || gets_on(agent, index));
 }
 
 static int choose(struct ppi_agent *agent)
 {
     if (is_soon_done(agent, agent->fill)) return agent->fill;
+    int beside = agent->program_busy && agent->slot_count > 1 && agent->mean_ns > 0 && agent->mean_ns < PPI_WAKE_NS, others = 0;
     prefer_another_core(agent);
     while (agent->idle_count) {
-        int i = agent->idle[--agent->idle_count];
+        int i = agent->idle[agent->idle_count - 1];
+        if (beside && !is_beside(agent, i)) break;
+        agent->idle_count--;
         agent->slots[i].idle = 0;
         if (!ppi_place_usable(agent, i) || ppi_channel_load(&agent->slots[i].channel)) continue;
         agent->fill_left = 0;
         return agent->fill = i;
     }
-    if (agent->fill_left > 0 && ppi_place_usable(agent, agent->fill)) {
+    if (agent->fill_left > 0 && ppi_place_usable(agent, agent->fill) && (!beside || is_beside(agent, agent->fill))) {
         agent->fill_left--;
         return agent->fill;
     }
     for (int n = 0; n < agent->slot_count; n++) {
         agent->fill = (agent->fill + 1) % agent->slot_count;
+        if (beside && !is_beside(agent, agent->fill)) continue;
+        others |= gets_on(agent, agent->fill);
         if (!ppi_place_usable(agent, agent->fill)) continue;
         agent->fill_left = (int)agent->depth / 16;
         return agent->fill;
     }
-    return -1;
+    if (!beside || others) return -1; /* the others have enough to do */
+    agent->program_busy = 0;
+    return choose(agent);
 }
 
 struct ppi_job *ppi_place_in(struct ppi_agent *agent, int index)
@@ -225,7 +240,7 @@ void ppi_place_measured(struct ppi_agent *agent, uint64_t duration_ns)
 void ppi_place_spin(struct ppi_agent *agent)
 {
     _Static_assert(PPI_DEPTH_MOST <= PPI_CHANNEL_DEPTH / 2, "a channel must hold what is handed out");
-    uint32_t may = agent->busy < agent->config.spin_below;
+    uint32_t may = agent->busy <= agent->config.spin_below;
     _Atomic uint32_t *word = &agent->workspace->board->may_spin;
     if (atomic_load_explicit(word, memory_order_relaxed) != may) atomic_store_explicit(word, may, memory_order_relaxed);
 }
@@ -255,9 +270,9 @@ _Atomic uint32_t *ppi_agent_rouse(struct ppi_agent *agent)
     return atomic_load(asleep) && atomic_exchange(asleep, 0) ? asleep : NULL;
 }
 
-int ppi_agent_flush_due(const struct ppi_agent *agent, int more_to_come)
+int ppi_agent_flush_due(const struct ppi_agent *agent)
 {
-    int waits = more_to_come && agent->mean_ns > 0 && agent->mean_ns < QUICK_NS;
+    int waits = agent->program_busy && agent->mean_ns > 0 && agent->mean_ns < QUICK_NS;
     return (agent->urgent && !waits) || agent->unpublished >= COMPANY || agent->to_wake_count;
 }
 

@@ -92,6 +92,7 @@ int ppi_slot_start(struct ppi_agent *agent, int index)
                                      .cores = agent->config.cores_per_worker,
                                      .bind = 1,
                                      .cpus = agent->cpus[index]};
+    slot->only_cpu = ppi_cpus_only(&agent->cpus[index]);
     struct ppi_worker_segment *segment = calloc(1, sizeof *segment);
     if (!segment) return ppi_error(PP_ERR_NOMEM, "no memory for a worker");
     int processes = agent->pool->ops == &ppi_pool_processes;

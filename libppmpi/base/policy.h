@@ -13,6 +13,9 @@
  * rank: it stays with who is at it. */
 #define PPI_WAKE_NS 20000.0
 
+/* Who has finished nothing for so long is held up by a long task; to wake up takes half of that here and there. */
+#define PPI_HELD_UP_NS 100000ull
+
 /* What it takes to send a task to another rank and to take its result in: shorter ones are sooner run here. */
 #define PPI_SEND_NS 300.0
 

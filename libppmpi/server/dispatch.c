@@ -126,7 +126,7 @@ void ppi_server_dispatch(struct pp_server *s)
     uint32_t index;
     int rank;
     struct ppi_scheduler *scheduler = &s->scheduler;
-    scheduler->own_gets_on = scheduler->agents[0].given == 0 || s->now_ns < s->own_progress_ns + (uint64_t)PPI_WAKE_NS;
+    scheduler->own_gets_on = scheduler->agents[0].given == 0 || s->now_ns < s->own_progress_ns + PPI_HELD_UP_NS;
     while (ppi_scheduler_next(scheduler, &index, &rank)) {
         struct ppi_task *t = ppi_store_at(&s->store, index);
         ppi_task_apply(t, PPI_EVENT_ASSIGN);

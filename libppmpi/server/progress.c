@@ -18,6 +18,8 @@
 #define SHORT_SLEPT_NS 60000ull      /* what such a wait takes when it is slept */
 #define CREDIT_MOST 8
 #define CREDIT_LOSS 4                /* a spin in vain takes a core from a worker */
+#define QUICK_SPIN_NS 30000ull       /* … or while the shortest of tasks are out */
+#define GATHER 64                    /* pauses, and tasks that are out */
 #define RELAX 16                     /* pauses between two looks */
 #define NAP_FIRST_NS 20000ull        /* naps of a driver whose peers cannot ring, or while MPI moves something: */
 #define NAP_BUSY_NS 50000ull
@@ -25,7 +27,9 @@
 #define NAP_IDLE_NS 10000000ull      /* … and this otherwise */
 #define BACKGROUND_NAP_NS 50000000ull
 #define DRIVE_STEPS 1000             /* in a row by the background thread, which has other things to do too */
-#define GRACE_NS 100000ull           /* so long after its last call the program counts as being inside the library */
+#define GRACE_NS 100000ull           /* so long after its last call the program counts as being inside the library; */
+#define GRACE_BUSY_NS 300000ull      /* … where it calls all the time, a look takes a core from it each time */
+#define BUSY_CALLS 100               /* between two looks */
 
 struct received {
     int rank;
@@ -238,6 +242,7 @@ static uint64_t spin_ns(const struct pp_server *s)
     int idle_cores = s->agent.busy < s->ranks[0].spin_below;
     int few_are_out = s->assigned > s->agent.load && s->assigned - s->agent.load < (uint64_t)s->rank_count;
     if ((idle_cores && s->ranks[0].alone) || (s->transport && s->transport->ops->busy(s->transport))) return SPIN_NS;
+    if (s->ranks[0].alone && s->agent.load && ppi_agent_is_quick(&s->agent)) return QUICK_SPIN_NS;
     return s->spin_credit > 0 && (idle_cores || few_are_out) ? SHORT_NS : 0;
 }
 
@@ -287,6 +292,14 @@ static void wait_changed(struct pp_server *s, uint64_t deadline_ns)
     pthread_cond_timedwait(&s->changed, &s->lock, &until);
 }
 
+/* With the lock held, which is released meanwhile. */
+static void relax(struct pp_server *s, int pauses)
+{
+    pthread_mutex_unlock(&s->lock);
+    for (int i = 0; i < pauses; i++) ppi_cpu_relax();
+    pthread_mutex_lock(&s->lock);
+}
+
 int ppi_server_wait(struct pp_server *s, ppi_condition met, void *arg, uint64_t deadline_ns)
 {
     if (met(arg)) return PP_OK;
@@ -294,6 +307,7 @@ int ppi_server_wait(struct pp_server *s, ppi_condition met, void *arg, uint64_t 
     uint64_t idle_since = 0, nap = 0;
     int slept = 0;
     s->waiting++;
+    s->agent.program_busy = ppi_agent_is_quick(&s->agent);
     ppi_server_called(s);
     for (;;) {
         if (met(arg)) {
@@ -313,7 +327,10 @@ int ppi_server_wait(struct pp_server *s, ppi_condition met, void *arg, uint64_t 
             if (idle_since) learn(s, s->now_ns - idle_since, slept);
             idle_since = nap = 0;
             slept = 0;
-            if (ppi_now_ns() >= deadline_ns && !met(arg)) break;
+            if (met(arg)) continue;
+            if (ppi_now_ns() >= deadline_ns) break;
+            /* A look for each of the shortest tasks would cost more than they do: some more shall be there. */
+            if (s->agent.load >= GATHER && ppi_agent_is_quick(&s->agent)) relax(s, GATHER);
             continue;
         }
         if (met(arg)) continue;
@@ -321,9 +338,7 @@ int ppi_server_wait(struct pp_server *s, ppi_condition met, void *arg, uint64_t 
         if (now >= deadline_ns) break;
         if (idle_since == 0) idle_since = now;
         if (now < idle_since + spin_ns(s)) {
-            pthread_mutex_unlock(&s->lock);
-            for (int i = 0; i < RELAX; i++) ppi_cpu_relax();
-            pthread_mutex_lock(&s->lock);
+            relax(s, RELAX);
             continue;
         }
         slept = 1;
@@ -358,6 +373,7 @@ static uint64_t background_drive(struct pp_server *s, uint64_t *nap)
 {
     enum ppi_step may = may_drive(s) ? PPI_STEP_ALL : PPI_STEP_WORKERS;
     s->driving = 1;
+    s->agent.program_busy = 0;
     ppi_doorbell_silence(s->workspace.bell);
     for (int i = 0; i < DRIVE_STEPS && ppi_server_step(s, may); i++) *nap = 0;
     s->driving = 0;
@@ -390,10 +406,11 @@ static void *background(void *arg)
         for (;;) {
             uint64_t calls = s->calls;
             if (calls == seen) break;
+            uint64_t grace_ns = calls - seen < BUSY_CALLS ? GRACE_NS : GRACE_BUSY_NS;
             seen = calls;
             s->background_deep = 0;
             ticket = atomic_load(&bell->rings[PPI_LISTENER_BACKGROUND]);
-            ppi_futex_wait(&bell->rings[PPI_LISTENER_BACKGROUND], ticket, GRACE_NS);
+            ppi_futex_wait(&bell->rings[PPI_LISTENER_BACKGROUND], ticket, grace_ns);
             ppi_report_tick(s); /* a program may go on like this for hours */
         }
         ppi_report_tick(s);

@@ -138,12 +138,12 @@ int ppi_server_submit(struct pp_server *s, pp_function fn, const void *args, siz
     }
     s->unfinished++;
     s->bytes_in += bytes;
+    s->agent.program_busy = now < s->submitted_ns + BURST_NS;
+    s->submitted_ns = now;
     out->id = ppi_task_id_of(task, index);
     if (s->calls % LOOK_EVERY == 0) ppi_server_look(s, PPI_STEP_MPI); /* a program that only submits keeps its farm going */
     ppi_server_dispatch(s);
-    int in_burst = now < s->submitted_ns + BURST_NS;
-    s->submitted_ns = now;
-    if (ppi_agent_flush_due(&s->agent, in_burst)) wakes = ppi_agent_flush(&s->agent, wake);
+    if (ppi_agent_flush_due(&s->agent)) wakes = ppi_agent_flush(&s->agent, wake);
     kick = s->outbox_urgent || s->outbox_bytes >= KICK_BYTES;
     /* Where the program's own threads run the tasks, the one that waits for them may sleep. */
     if (s->callers_only && s->driving && ppi_agent_next_job(&s->agent)) kick = 1;

@@ -34,6 +34,14 @@ int ppi_cpus_count(const struct ppi_cpus *a)
     return count;
 }
 
+int ppi_cpus_only(const struct ppi_cpus *a)
+{
+    size_t word = 0;
+    if (ppi_cpus_count(a) != 1) return -1;
+    while (!a->bits[word]) word++;
+    return (int)(word * 8 * sizeof a->bits[0]) + __builtin_ctzl(a->bits[word]);
+}
+
 /* The cores of a set in the machine's order, each with a list of its units: ends and links are 1 + a unit, 0 = none. */
 struct cores {
     int count;

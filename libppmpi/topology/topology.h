@@ -46,6 +46,7 @@ int ppi_cpus_overlap(const struct ppi_cpus *a, const struct ppi_cpus *b);
 int ppi_cpus_equal(const struct ppi_cpus *a, const struct ppi_cpus *b);
 void ppi_cpus_or(struct ppi_cpus *a, const struct ppi_cpus *b); /* a |= b */
 int ppi_cpus_count(const struct ppi_cpus *a);
+int ppi_cpus_only(const struct ppi_cpus *a); /* the one unit of the set; -1 when it has several, or none */
 
 /* How many physical cores have a unit in this set. */
 int ppi_topology_cores_in(const struct ppi_cpus *cpus);

@@ -95,7 +95,6 @@ static int rank_work(struct ppi_pool *pool)
     }
     if (!r->initialized) ppi_worker_initialize(&r->worker);
     r->initialized = 1;
-    r->worker.ended_ns = 0; /* the rank has done other things since */
     int ran = ppi_worker_step(&r->worker, flush_standard_streams);
     if (ran < 0) {
         ppi_log(PP_LOG_ERROR, "a task wrote over the library's memory: the rank ends");

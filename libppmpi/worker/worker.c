@@ -207,7 +207,6 @@ static int conclude(struct ppi_worker *worker, uint64_t started, int last)
     outcome->job = (uint32_t)task->job->number;
     outcome->started_ns = started;
     outcome->finished_ns = finished;
-    worker->ended_ns = checked || outcome->flags ? 0 : finished; /* otherwise there was more to do than to tell it */
     if (checked) outcome->flags |= PPI_OUTCOME_CHECKED;
     if (printed < 0 || last) outcome->flags |= PPI_OUTCOME_LAST;
     ppi_task_end(task);
@@ -233,7 +232,7 @@ static int run(struct ppi_worker *worker, const struct ppi_job *job, void (*ende
 {
     struct pp_task *task = &worker->task;
     ppi_results_take_returned(worker);
-    uint64_t started = worker->ended_ns ? worker->ended_ns : ppi_now_ns();
+    uint64_t started = ppi_now_ns();
     atomic_store_explicit(&worker->answers->started_ns, started, memory_order_relaxed);
     ppi_task_begin(task, worker, job);
     if (worker->unfit) {
@@ -285,7 +284,6 @@ void ppi_worker_run(struct ppi_worker *worker)
         if (ran < 0) return;
         if (ran) continue;
         if (atomic_load(&worker->requests->stop)) return;
-        worker->ended_ns = 0;
         if (worker->collector.unseen) ppi_collector_rest(&worker->collector);
         wait_for_work(worker);
     }
