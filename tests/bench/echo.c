@@ -71,7 +71,10 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: echo --bytes N [--rounds R] [--remote]\n");
         return 2;
     }
+    prepare_own_hold();
     server = open_farm(&argc, &argv);
+    if (remote) hold_own_workers(server);
     echo(server, (size_t)bytes, (size_t)rounds, remote);
+    release_own_workers();
     return close_farm(server);
 }

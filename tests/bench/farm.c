@@ -48,8 +48,7 @@ static bool there_and_back(pp_server *server, uint64_t number)
     return result - number == (uint64_t)opened_by;
 }
 
-/* With several ranks the tasks go to the idle ones in turn, so that of the other's workers one alone runs at a time.
- * */
+/* With several ranks the tasks go to rank 0's own workers, unless those are held: then to the other's, one at a time. */
 static void latency(pp_server *server, size_t tasks, bool remote)
 {
     double *us = new_array(tasks, sizeof *us);
@@ -111,7 +110,9 @@ int main(int argc, char **argv)
         return 2;
     }
     opened_by = getpid();
+    prepare_own_hold();
     server = open_farm(&argc, &argv);
+    if (o.remote) hold_own_workers(server);
     if (o.latency)
         latency(server, (size_t)o.tasks, o.remote);
     else if (o.sweep)
@@ -120,5 +121,6 @@ int main(int argc, char **argv)
         printf("program=farm measure=open-close workers=%d\n", pp_get_ncpus(server));
     else
         throughput(server, (size_t)o.tasks, (size_t)o.times);
+    release_own_workers();
     return close_farm(server);
 }

@@ -144,6 +144,64 @@ static inline void end_hold(struct hold *hold)
     munmap((void *)hold->word, sizeof *hold->word);
 }
 
+/* ---- Workers of rank 0 that are held, so that tasks go to other ranks: rank 0's own are given tasks first ---- */
+
+struct own_hold {
+    struct hold hold;
+    long pid; /* of this rank, which its workers know too */
+    pp_future blockers[64];
+    size_t n;
+};
+
+static inline struct own_hold *own_hold(void)
+{
+    static struct own_hold own;
+
+    return &own;
+}
+
+/* In all ranks, before the server is opened. */
+static inline void prepare_own_hold(void)
+{
+    own_hold()->hold = new_hold();
+    own_hold()->pid = (long)getpid();
+}
+
+static inline void own_blocker(pp_task *task)
+{
+    _Atomic uint32_t *word = own_hold()->hold.word;
+
+    if (*(const long *)pp_task_args(task, NULL) != own_hold()->pid) return; /* at another rank */
+    while (atomic_load(word) == 0)
+        syscall(SYS_futex, word, FUTEX_WAIT, 0, NULL, NULL, 0);
+}
+
+/* Returns when one after the other of these tasks has run elsewhere. */
+static inline void hold_own_workers(pp_server *server)
+{
+    struct own_hold *own = own_hold();
+
+    for (int elsewhere = 0; elsewhere < 20 && own->n < 64;) {
+        pp_future f = pp_submit(server, own_blocker, &own->pid, sizeof own->pid);
+
+        if (pp_wait_for(f, 0.2) == PP_TIMEOUT)
+            own->blockers[own->n++] = f;
+        else if (pp_fetch(f, NULL, 0) == PP_OK)
+            elsewhere++;
+        else
+            die("a blocker");
+    }
+}
+
+static inline void release_own_workers(void)
+{
+    struct own_hold *own = own_hold();
+
+    release_workers(&own->hold);
+    for (size_t i = 0; i < own->n; i++)
+        if (pp_fetch(own->blockers[i], NULL, 0) != PP_OK) die("a blocker");
+}
+
 /* Opens the farm for a benchmark. */
 static inline pp_server *open_farm(int *argc, char ***argv)
 {
