@@ -242,6 +242,7 @@ int ppi_agent_poll(struct ppi_agent *agent, uint64_t now_ns)
 {
     int finished = 0;
     agent->polled_ns = now_ns;
+    agent->unwatched = 0;
     if (agent->load)
         for (int i = 0; i < agent->slot_count; i++)
             if (agent->slots[i].segment && ppi_channel_load(&agent->slots[i].channel))
@@ -277,9 +278,9 @@ uint64_t ppi_agent_patience_ns(const struct ppi_agent *agent, uint64_t now_ns)
     uint64_t patience = PPI_FOREVER;
     if (agent->hopeless && (agent->pending.count || agent->retries.count)) return 0; /* they fail at the next look */
     if (agent->busy) patience = agent->next_drain_ns > now_ns ? agent->next_drain_ns - now_ns : 0;
-    /* A worker that has more jobs may have finished one without a ring. */
+    /* A worker that has more jobs, or gets more while we sleep, may finish one without a ring soon after its last one. */
     uint64_t look = agent->collected_ns + 2 * PPI_RING_GAP_NS;
-    if (agent->load > (uint64_t)agent->busy && now_ns < look && look - now_ns < patience) patience = look - now_ns;
+    if (now_ns < look && look - now_ns < patience) patience = look - now_ns;
     if (agent->timed) {
         /* A job that has not begun may begin, and be due, at any time: look often enough to be in time. */
         uint64_t next = check_time((struct ppi_agent *)agent, now_ns, 0);

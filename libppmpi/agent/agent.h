@@ -109,6 +109,7 @@ struct ppi_agent {
     int *dirty, dirty_count; /* slots with unpublished jobs */
     int *to_wake, to_wake_count; /* slots whose worker slept when they were published */
     int unpublished, urgent; /* jobs that are written but not published; one of them is for an idle worker */
+    int unwatched;           /* who polls is another thread, and may be asleep: nobody sees whether a worker gets on */
     int program_busy;        /* the calling thread submits one task after another */
     int fill, fill_left;     /* the slot that is being filled, and how many more it gets in a row */
 

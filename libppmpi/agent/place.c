@@ -49,7 +49,7 @@ static int gets_on(const struct ppi_agent *agent, int index)
 /* The worker that was given to last gets on, and is ahead by less than another one needs to wake up. */
 static int is_soon_done(const struct ppi_agent *agent, int index)
 {
-    return agent->mean_ns > 0 && ppi_channel_load(&agent->slots[index].channel) * agent->mean_ns < PPI_WAKE_NS &&
+    return agent->mean_ns > 0 && !agent->unwatched && ppi_channel_load(&agent->slots[index].channel) * agent->mean_ns < PPI_WAKE_NS &&
            gets_on(agent, index) && ppi_place_usable(agent, index) && (agent->slot_count == 1 || !is_in_our_way(agent, index));
 }
 

@@ -138,7 +138,8 @@ int ppi_server_submit(struct pp_server *s, pp_function fn, const void *args, siz
     }
     s->unfinished++;
     s->bytes_in += bytes;
-    s->agent.program_busy = now < s->submitted_ns + BURST_NS;
+    s->agent.unwatched = s->driving;
+    s->agent.program_busy = !s->driving && now < s->submitted_ns + BURST_NS;
     s->submitted_ns = now;
     out->id = ppi_task_id_of(task, index);
     if (s->calls % LOOK_EVERY == 0) ppi_server_look(s, PPI_STEP_MPI); /* a program that only submits keeps its farm going */
