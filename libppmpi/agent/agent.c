@@ -281,6 +281,8 @@ uint64_t ppi_agent_patience_ns(const struct ppi_agent *agent, uint64_t now_ns)
     /* A worker that has more jobs, or gets more while we sleep, may finish one without a ring soon after its last one. */
     uint64_t look = agent->collected_ns + 2 * PPI_RING_GAP_NS;
     if (now_ns < look && look - now_ns < patience) patience = look - now_ns;
+    /* What waits behind a job that turns out to be long goes to an idle worker: see ppi_place_balance. */
+    if (agent->idle_count && agent->load > (uint64_t)agent->busy && patience > PPI_HELD_UP_NS) patience = PPI_HELD_UP_NS;
     if (agent->timed) {
         /* A job that has not begun may begin, and be due, at any time: look often enough to be in time. */
         uint64_t next = check_time((struct ppi_agent *)agent, now_ns, 0);

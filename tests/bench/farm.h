@@ -115,7 +115,7 @@ static inline void blocker(pp_task *task)
 /* Returns when every worker is held. */
 static inline void hold_workers(pp_server *server, struct hold *hold)
 {
-    pp_stats stats = {.size = sizeof stats};
+    int running = 0;
     pp_node node;
 
     if (pp_get_active_nodes(server, &node, 1) != 1 || node.ranks != 1) wrong("this is measured with one rank");
@@ -123,11 +123,17 @@ static inline void hold_workers(pp_server *server, struct hold *hold)
     hold->blockers = new_array((size_t)hold->n, sizeof *hold->blockers);
     for (int w = 0; w < hold->n; w++)
         hold->blockers[w] = pp_submit(server, blocker, &hold->word, sizeof hold->word);
-    for (int i = 0; i < 500 && stats.running < (uint64_t)hold->n; i++) {
+    for (int i = 0; i < 500 && running < hold->n; i++) {
         sleep_s(0.01);
-        if (pp_get_stats(server, &stats) != PP_OK) die("pp_get_stats");
+        running = 0;
+        for (int w = 0; w < hold->n; w++) {
+            pp_task_info info = {.size = sizeof info};
+
+            if (pp_info(hold->blockers[w], &info) != PP_OK) die("pp_info");
+            running += info.state == PP_RUNNING;
+        }
     }
-    if (stats.running != (uint64_t)hold->n) wrong("the workers cannot be held");
+    if (running != hold->n) wrong("the workers cannot be held");
 }
 
 static inline void release_workers(struct hold *hold)

@@ -42,7 +42,10 @@ keep()
 
 serve()
 {
-    kill -0 "$(cat "$dir/$1/sshd" 2> /dev/null)" 2> /dev/null && return
+    case $(sed -n 's/^State:[[:space:]]*\(.\).*/\1/p' "/proc/$(cat "$dir/$1/sshd" 2> /dev/null)/status" 2> /dev/null) in
+    '' | Z | X) ;; # none, or one that nobody has reaped
+    *) return ;;
+    esac
     sh "$self" run "$1" "$sshd" -D -f "$dir/sshd_config" < /dev/null > /dev/null 2>> "$dir/log" &
     echo $! > "$dir/$1/sshd"
 }

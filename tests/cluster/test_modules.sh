@@ -133,6 +133,8 @@ if [ "$mpi" = openmpi ] && [ "$n" -ge 3 ]; then
         sh "$cluster" kill node-2
         [ $how = stop ] || sh "$cluster" join node-2
         nothing_runs
+        sh "$cluster" serve node-2
+        for _ in $(seq 100); do at node-1 5 "$CLUSTER_DIR/ssh" node-2 true; [ $status -eq 0 ] && break; sleep 0.1; done
     done
 fi
 
