@@ -23,6 +23,8 @@ static void check(const struct ppi_wire_record *r, const char *message, size_t b
     INSIST((const char *)p >= message && (const char *)p + r->bytes <= message + bytes);
     for (size_t i = 0; i < r->bytes; i++) sum += p[i]; /* AddressSanitizer looks on */
     INSIST(sum < UINT32_MAX);
+    int in_place = (r->flags & PPI_WIRE_IN_PLACE) != 0, elsewhere = in_place || r->flags & PPI_WIRE_STREAMED;
+    INSIST(!in_place || ((r->kind == PPI_WIRE_TASK || r->kind == PPI_WIRE_RESULT) && r->bytes == sizeof(struct ppi_wire_place)));
     switch (r->kind) {
     case PPI_WIRE_HELLO:
         INSIST(strlen(r->as.HELLO.host) < sizeof r->as.HELLO.host);
@@ -31,11 +33,11 @@ static void check(const struct ppi_wire_record *r, const char *message, size_t b
     case PPI_WIRE_FUNCTION: INSIST(r->bytes < 1024 && r->as.FUNCTION.build_id_bytes <= 32); break;
     case PPI_WIRE_RESIZE: INSIST(r->as.RESIZE.workers >= 0 && r->as.RESIZE.workers <= PPI_WIRE_WORKERS_MAX); break;
     case PPI_WIRE_TASK:
-        INSIST(r->flags & PPI_WIRE_STREAMED ? r->as.TASK.bytes > PPI_WIRE_INLINE_MAX : r->as.TASK.bytes == r->bytes);
+        INSIST(elsewhere ? r->as.TASK.bytes > PPI_WIRE_INLINE_MAX : r->as.TASK.bytes == r->bytes);
         INSIST(r->as.TASK.avoid <= PPI_WIRE_WORKERS_MAX || r->as.TASK.avoid == PPI_WIRE_FAILED_ELSEWHERE);
         break;
     case PPI_WIRE_RESULT:
-        INSIST(r->flags & PPI_WIRE_STREAMED ? r->as.RESULT.bytes > PPI_WIRE_INLINE_MAX : r->as.RESULT.bytes == r->bytes);
+        INSIST(elsewhere ? r->as.RESULT.bytes > PPI_WIRE_INLINE_MAX : r->as.RESULT.bytes == r->bytes);
         INSIST(r->as.RESULT.status <= 0 && r->as.RESULT.status >= PP_ERR_INTERNAL);
         break;
     case PPI_WIRE_OUTPUT: INSIST(r->as.OUTPUT.stream == 0 || r->as.OUTPUT.stream == 1); break;
