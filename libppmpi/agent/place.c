@@ -240,7 +240,10 @@ void ppi_place_measured(struct ppi_agent *agent, uint64_t duration_ns)
 void ppi_place_spin(struct ppi_agent *agent)
 {
     _Static_assert(PPI_DEPTH_MOST <= PPI_CHANNEL_DEPTH / 2, "a channel must hold what is handed out");
-    uint32_t may = agent->busy <= agent->config.spin_below;
+    /* With the shortest jobs one that was busy, and counts still, may too: there will be more at once. Not on the only core, where
+     * whoever polls this agent waits for it. */
+    int cores = agent->config.spin_below;
+    uint32_t may = agent->busy < cores || (agent->busy == cores && cores > 1 && ppi_agent_is_quick(agent));
     _Atomic uint32_t *word = &agent->workspace->board->may_spin;
     if (atomic_load_explicit(word, memory_order_relaxed) != may) atomic_store_explicit(word, may, memory_order_relaxed);
 }
