@@ -206,6 +206,7 @@ static struct {
     int count; /* plain: callbacks come one at a time, and before the waits return */
     uint64_t sum;
     pp_server *server;
+    int in_ranks;
 } heard;
 
 static void hear(pp_future f, void *arg)
@@ -222,13 +223,15 @@ static void hear(pp_future f, void *arg)
         uint64_t x = 5;
         pp_future more = pp_submit(heard.server, small, &x, sizeof x), other = pp_submit(heard.server, small, &x, sizeof x);
         REQUIRE(more.id && other.id);
-        REQUIRE(pp_cancel(other) >= 0 && pp_release(other) == PP_OK);
+        int cancelled = pp_cancel(other); /* a rank that is its own worker cannot end what it runs */
+        REQUIRE(cancelled >= 0 || (heard.in_ranks && cancelled == PP_ERR_UNSUPPORTED));
+        REQUIRE(pp_release(other) == PP_OK);
         REQUIRE(fetch_number(more) == mix(5));
     }
     atomic_fetch_sub(&heard.inside, 1);
 }
 
-static void callbacks(pp_server *s)
+static void callbacks(pp_server *s, int in_ranks)
 {
     enum { N = 300 };
     pp_future f[N];
@@ -237,6 +240,7 @@ static void callbacks(pp_server *s)
     pp_submit_options o = PP_SUBMIT_OPTIONS_INIT;
     memset(&heard, 0, sizeof heard);
     heard.server = s;
+    heard.in_ranks = in_ranks;
     o.callback = hear;
     o.callback_arg = &nested;
     o.group = "heard";
@@ -351,7 +355,7 @@ static void all_scenarios(int ranks, uint64_t seed)
     background(s);
     priorities(s);
     numbers(s);
-    callbacks(s);
+    callbacks(s, 0);
     in_order_of_completion(s);
     map(s);
     cancels(s, seed);
@@ -393,7 +397,7 @@ static void ranks_as_workers(int ranks, uint64_t seed)
         releases(s);
     }
     priorities(s);
-    callbacks(s);
+    callbacks(s, 1);
     in_order_of_completion(s);
     map(s);
     farm_close(&farm);
