@@ -3,7 +3,6 @@
 #include "base/clock.h"
 #include "base/futex.h"
 #include "base/log.h"
-#include "base/policy.h"
 #include "base/memory.h"
 #include "base/status.h"
 #include "function/function.h"

@@ -14,11 +14,10 @@
 
 int ppi_serving_read_arguments(struct ppi_serving *s, const struct ppi_wire_welcome *w)
 {
-    uint64_t nonce;
     int file = w->same_node ? ppi_peer_open((long)w->server_pid, w->arguments_fd, O_RDONLY) : -1;
     if (file < 0) return 0;
-    int reads = pread(file, &nonce, sizeof nonce, offsetof(struct ppi_board, nonce)) == (ssize_t)sizeof nonce &&
-                nonce == w->bell_nonce && ppi_peer_map(&s->workspace->server, file);
+    int reads = ppi_peer_is_marked(file, offsetof(struct ppi_board, nonce), w->bell_nonce) &&
+                ppi_peer_map(&s->workspace->server, file);
     if (reads && ppi_pool_map_server(s->pool, file) != PP_OK) {
         ppi_peer_unmap(&s->workspace->server);
         reads = 0;

@@ -22,6 +22,12 @@ int ppi_peer_open(long pid, int fd, int how)
     return open(path, how | O_CLOEXEC | O_NONBLOCK);
 }
 
+int ppi_peer_is_marked(int file, off_t at, uint64_t nonce)
+{
+    uint64_t there;
+    return pread(file, &there, sizeof there, at) == (ssize_t)sizeof there && there == nonce;
+}
+
 struct ppi_doorbell *ppi_bell_open(long pid, int fd, uint64_t nonce)
 {
     int file = ppi_peer_open(pid, fd, O_RDWR);

@@ -59,10 +59,9 @@ int ppi_shared_map(struct ppi_workspace *workspace, int fd)
 static int is_segment(const struct ppi_workspace *workspace, int file, uint64_t nonce)
 {
     struct stat s;
-    uint64_t there;
     /* Of another size when the ranks have different limits: then it does not fit in the place of ours. */
     return fstat(file, &s) == 0 && S_ISREG(s.st_mode) && (uint64_t)s.st_size == workspace->shared.bytes &&
-           pread(file, &there, sizeof there, 0) == (ssize_t)sizeof there && there == nonce;
+           ppi_peer_is_marked(file, 0, nonce);
 }
 
 int ppi_shared_adopt(struct ppi_shared_store *store, long pid, int fd, uint64_t nonce)
