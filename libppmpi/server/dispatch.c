@@ -126,7 +126,7 @@ void ppi_server_dispatch(struct pp_server *s)
     uint32_t index;
     int rank;
     struct ppi_scheduler *scheduler = &s->scheduler;
-    scheduler->own_gets_on = scheduler->agents[0].given == 0 || s->now_ns < s->own_progress_ns + PPI_HELD_UP_NS;
+    scheduler->own_gets_on = scheduler->agents[0].given == 0 || s->now_ns < s->ranks[0].last_result_ns + PPI_HELD_UP_NS;
     while (ppi_scheduler_next(scheduler, &index, &rank)) {
         struct ppi_task *t = ppi_store_at(&s->store, index);
         ppi_task_apply(t, PPI_EVENT_ASSIGN);
@@ -137,11 +137,12 @@ void ppi_server_dispatch(struct pp_server *s)
         if (ppi_log_enabled(PP_LOG_DEBUG))
             ppi_log(PP_LOG_DEBUG, "task %llu, try %d: to rank %d, which has %llu", (unsigned long long)t->number, t->attempts,
                     rank, (unsigned long long)s->scheduler.agents[rank].given);
-        if (rank == 0 && scheduler->agents[0].given == 1) s->own_progress_ns = s->now_ns;
-        if (rank == 0)
+        if (rank == 0) {
+            if (scheduler->agents[0].given == 1) s->ranks[0].last_result_ns = s->now_ns; /* it gets on from now */
             give_here(s, index, t);
-        else
+        } else {
             give_there(s, rank, index, t);
+        }
     }
 }
 

@@ -275,7 +275,6 @@ void ppi_server_outcome(struct pp_server *s, int rank, uint64_t id, uint16_t att
     ppi_scheduler_finished(&s->scheduler, rank, took);
     s->assigned--;
     s->ranks[rank].last_result_ns = s->now_ns;
-    if (rank == 0) s->own_progress_ns = s->now_ns;
     if (give_to_others(s, rank, index, t, r)) return;
     if (r->worker >= 0) s->ranks[rank].jobs++; /* otherwise it never began */
     s->ranks[rank].job_time_ns += took;

@@ -91,7 +91,6 @@ struct pp_server {
 
     pp_options options;
     uint64_t opened_ns, now_ns; /* now: of the step that is being made */
-    uint64_t own_progress_ns;   /* when rank 0's workers were seen to get on with their tasks, or got the first */
     struct ppi_topology topology;
     struct ppi_workspace workspace;
     struct ppi_agent agent; /* rank 0's */
