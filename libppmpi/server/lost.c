@@ -34,7 +34,8 @@ static void give_away(struct pp_server *s, uint32_t index, const char *why)
     int began = t->state == PPI_TASK_RUNNING;
     struct ppi_task_extra *extra = began ? ppi_server_extra(s, t) : t->extra;
     if (t->extra) t->extra->stream = NULL; /* what it still sends matters to nobody */
-    if (s->ranks[t->agent].reads_arguments && (t->flags & PPI_TASK_BLOCK) && ppi_server_extra(s, t)) t->extra->args_stay = 1;
+    int in_place = s->ranks[t->agent].reads_arguments && (t->flags & PPI_TASK_BLOCK) && t->bytes > PPI_WIRE_INLINE_MAX;
+    if (in_place && ppi_server_extra(s, t)) t->extra->args_stay = 1;
     if (t->state == PPI_TASK_CANCELLING) {
         ppi_server_end(s, index, PP_ERR_CANCELLED, "");
         return;
@@ -62,6 +63,7 @@ static void part_with(struct pp_server *s, int rank, const char *how)
     struct ppi_rank *r = &s->ranks[rank];
     if (*r->parting) return;
     snprintf(r->parting, sizeof r->parting, "%s", how);
+    r->parting_ns = s->now_ns;
     ppi_ranks_post(s, rank, PPI_WIRE_STOP, 0, &(struct ppi_wire_stop){.status = 1, .at_once = 1, .alone = 1}, NULL, 0);
     s->next_heartbeat_ns = s->now_ns;
 }
@@ -95,7 +97,7 @@ static void lose(struct pp_server *s, int rank, const char *how)
     }
     s->wake_waiters = 1;
     /* The node's shared data was its to receive: without it the others there would wait for what comes from now on. */
-    for (int i = 1; r->is_holder && i < s->rank_count; i++)
+    for (int i = 1; r->is_holder && r->node == rank && i < s->rank_count; i++)
         if (s->ranks[i].node == r->node && !s->ranks[i].is_holder && !s->ranks[i].lost)
             part_with(s, i, "has no access to shared data any more");
 }
@@ -126,7 +128,7 @@ void ppi_lost_check(struct pp_server *s, uint64_t now_ns)
         if (speak) ppi_ranks_post(s, i, PPI_WIRE_BEAT, 0, &(struct ppi_wire_beat){0}, NULL, 0);
         if (ppi_bell_has_ended(r->pidfd)) {
             lose(s, i, "has ended");
-        } else if (*r->parting) {
+        } else if (*r->parting && r->parting_ns < now_ns) {
             lose(s, i, r->parting);
         } else if (!r->is_worker && now_ns > r->heard_ns + 4 * beat_ns) {
             char how[100];

@@ -44,7 +44,8 @@ struct ppi_rank { /* what the server knows of a rank, rank 0 included */
     uint64_t jobs, job_time_ns, last_result_ns;
     /* ranks other than 0: */
     int said_hello, ready, said_bye, recalling, lost;
-    char parting[100]; /* why it will be lost with the next check, "" = it will not */
+    char parting[100]; /* why it will be lost with the check after this time, "" = it will not */
+    uint64_t parting_ns;
     int returned;      /* tasks since it was asked to give some back */
     int pidfd;         /* of a rank on our node, to see its end; -1 = none */
     uint64_t heard_ns; /* when the last word came */
