@@ -49,14 +49,14 @@ void ppi_hold_connections(struct ppi_pool *pool, uint64_t hold_ns)
         for (int i = 0; i < count && !known; i++) known = passed[i] == info.st_ino;
         if (known || !leads_away(fd) || pool->ops->hold(pool, fd) != PP_OK) continue;
         passed[count++] = info.st_ino;
-        atomic_store(&pool->workspace->bell->hold_ns, hold_ns);
     }
     closedir(dir);
+    if (count) atomic_store(&pool->workspace->bell->hold_ns, hold_ns);
 }
 
 void ppi_hold_nothing(struct ppi_pool *pool)
 {
-    if (pool) atomic_store(&pool->workspace->bell->hold_ns, 0);
+    if (pool->ops->hold) atomic_store(&pool->workspace->bell->hold_ns, 0);
 }
 
 /* ---- the fork server */

@@ -1,4 +1,5 @@
 #include "worker/pool.h"
+#include "worker/hold.h"
 
 #include "base/status.h"
 
@@ -59,7 +60,9 @@ int ppi_pool_work(struct ppi_pool *pool)
 
 void ppi_pool_close(struct ppi_pool *pool)
 {
-    if (!pool || pool->kept) return;
+    if (!pool) return;
+    ppi_hold_nothing(pool);
+    if (pool->kept) return;
     pool->ops->close(pool);
     free(pool);
 }

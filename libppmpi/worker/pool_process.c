@@ -137,7 +137,6 @@ static void process_close(struct ppi_pool *pool)
 {
     /* End of file is the fork server's word to stop. Closing alone would not do: a child that the program has forked
      * holds the socket too. */
-    ppi_hold_nothing(pool);
     shutdown(pool->socket, SHUT_RDWR);
     close(pool->socket);
     free(pool->heard.reports);
