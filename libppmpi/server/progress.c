@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/futex.h"
+#include "base/policy.h"
 #include "base/status.h"
 #include "base/thread.h"
 
@@ -30,6 +31,7 @@
 #define GRACE_NS 100000ull           /* so long after its last call the program counts as being inside the library; */
 #define GRACE_BUSY_NS 300000ull      /* … where it calls all the time, a look takes a core from it each time */
 #define BUSY_CALLS 100               /* between two looks */
+#define SOON_NS (2 * PPI_RING_GAP_NS) /* who has to look as soon as that is not left asleep for longer */
 
 struct received {
     int rank;
@@ -271,8 +273,10 @@ void ppi_background_heed(struct pp_server *s)
 {
     if (s->driving || !s->background_deep) return;
     ppi_doorbell_listen(s->workspace.bell, PPI_LISTENER_BACKGROUND);
-    if (ppi_agent_has_news(&s->agent) || has_errands(s))
-        ppi_doorbell_ring(s->workspace.bell);
+    int soon = s->agent.load && ppi_agent_patience_ns(&s->agent, ppi_now_ns()) <= SOON_NS;
+    if (!soon && !ppi_agent_has_news(&s->agent) && !has_errands(s)) return;
+    ppi_doorbell_ring(s->workspace.bell);
+    s->background_deep = 0; /* it is on its way: once is enough */
 }
 
 static void leave_driving(struct pp_server *s)

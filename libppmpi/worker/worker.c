@@ -188,6 +188,16 @@ static int has_job(const struct ppi_worker *worker)
     return (uint32_t)claim != (uint32_t)(claim >> 32);
 }
 
+/* The outcome is published. The time is that of now, so that what is not rung for was published soon after the last ring. */
+static void ring(struct ppi_worker *worker, int leaves)
+{
+    struct ppi_doorbell *bell = worker->workspace->bell;
+    if (atomic_load(&bell->listener) == PPI_LISTENER_NONE) return;
+    uint64_t now = ppi_now_ns();
+    if (!leaves && has_job(worker) && now - worker->rang_ns < PPI_RING_GAP_NS) return;
+    if (ppi_doorbell_ring(bell)) worker->rang_ns = now;
+}
+
 /* Publishes what became of the task that has run; -1 when the worker cannot go on. last: it will not, and has flushed. */
 static int conclude(struct ppi_worker *worker, uint64_t started, int last)
 {
@@ -213,8 +223,7 @@ static int conclude(struct ppi_worker *worker, uint64_t started, int last)
     atomic_store_explicit(&answers->started_ns, 0, memory_order_relaxed);
     ppi_channel_finish(answers);
     if (checked) ppi_output_unlock(&answers->output_lock);
-    if (finished - worker->rang_ns >= PPI_RING_GAP_NS || last || printed < 0 || !has_job(worker))
-        if (ppi_doorbell_ring(worker->workspace->bell)) worker->rang_ns = finished;
+    ring(worker, last || printed < 0);
     if (task->in_block) ppi_result_seal(task); /* before the next task begins is soon enough */
     return printed < 0 ? -1 : 1;
 }
