@@ -25,7 +25,7 @@ fi
 run()
 {
     sh "$cluster" run node-1 timeout 300 "${MPIRUN:-mpirun}" --host node-1,node-2 --map-by seq --bind-to none \
-        "$build/tests/link" --bytes "$1" --rounds "$2" ${3:+"$3"} 2> "$scratch/err" < /dev/null | sed -n 's/.*mb_per_s=//p'
+        "$build/tests/bench/link" --bytes "$1" --rounds "$2" ${3:+"$3"} 2> "$scratch/err" < /dev/null | sed -n 's/.*mb_per_s=//p'
 }
 
 median() { sort -g | awk '{ v[NR] = $1 } END { print NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'; }

@@ -29,7 +29,7 @@ dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
 
 jq -r '"\(.machine.cpu), \(.machine.cores) cores, \(.machine.kernel), \(.machine.mpi); \(.date),",
-    "\(.rounds) rounds in \(.seconds) s, while other processes took \(.machine.others_cores) cores.",
+    "\(.rounds) rounds of a \(.mode) run in \(.seconds) s, while other processes took \(.machine.others_cores) cores.",
     (if .machine.others_cores > 0.1 then
         "**That is too much: what is no ratio is worse than it should be, efficiency above all.**" else empty end),
     "The MPI loops are `\(.loop) manager_worker`."' "$results" >"$dir/machine"
