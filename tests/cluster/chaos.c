@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 
 #define WINDOW 3000   /* tasks that are under way */
@@ -101,6 +102,8 @@ static int hunt(const char *folder, int agents_most)
     struct prey prey[MOST];
     char mark[PATH_MAX], text[256];
     int workers = 0, agents = 0, ranks[16] = {0};
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* whatever becomes of the script */
+    if (getppid() == 1) return 1;
     snprintf(mark, sizeof mark, "CHAOS=%s", folder);
     while (!is_there(folder, "up")) fault_sleep(0.01);
     double next_agent = fault_now() + 0.001 * draw(3000);

@@ -2,6 +2,7 @@
  * cores do not crowd their workers on the same ones. ranks: 2 4 */
 #define TEST_API_MAIN
 #include "farm/test_api.h"
+#include "farm/test_sides.h"
 
 #include <sched.h>
 
@@ -12,25 +13,13 @@ struct place {
     cpu_set_t worker_cpus, rank_cpus;
 };
 
-static long parent_of(long pid)
-{
-    char path[64];
-    long parent = 0;
-    snprintf(path, sizeof path, "/proc/%ld/stat", pid);
-    FILE *file = fopen(path, "re");
-    if (file && fscanf(file, "%*d (%*[^)]) %*c %ld", &parent) != 1) parent = 0;
-    if (file) fclose(file);
-    return parent;
-}
-
-/* worker → fork server → stub → rank */
 static void tell_place(pp_task *task)
 {
     struct place *place = pp_task_result(task, sizeof *place);
     memset(place, 0, sizeof *place);
     place->worker = pp_task_worker(task);
     sched_getaffinity(0, sizeof place->worker_cpus, &place->worker_cpus);
-    sched_getaffinity((pid_t)parent_of(parent_of(getppid())), sizeof place->rank_cpus, &place->rank_cpus);
+    sched_getaffinity((pid_t)rank_pid_of((long)getpid()), sizeof place->rank_cpus, &place->rank_cpus);
     pause_for(0.002); /* so that the others get some, too */
 }
 

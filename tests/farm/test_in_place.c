@@ -45,14 +45,15 @@ static void die(pp_task *task)
     raise(SIGKILL);
 }
 
-/* The file whose memory that address is in: its inode, and whether its name has that part. 0 when there is none. */
+/* The inode of a mapped file whose name has that part, the one whose memory that address is in (NULL: the first); 0 = none. */
 static unsigned long file_of(const void *address, const char *part)
 {
     char line[512];
     unsigned long from, to, inode, found = 0, at = (unsigned long)address;
     FILE *in = fopen("/proc/self/maps", "re");
     while (in && !found && fgets(line, sizeof line, in))
-        if (sscanf(line, "%lx-%lx %*s %*s %*s %lu", &from, &to, &inode) == 3 && at >= from && at < to && strstr(line, part)) found = inode;
+        if (sscanf(line, "%lx-%lx %*s %*s %*s %lu", &from, &to, &inode) == 3 && (!at || (at >= from && at < to)) && strstr(line, part))
+            found = inode;
     if (in) fclose(in);
     return found;
 }
@@ -61,17 +62,6 @@ static void find_arguments(pp_task *task)
 {
     unsigned long *inode = pp_task_result(task, sizeof *inode);
     *inode = file_of(pp_task_args(task, NULL), "ppmpi-requests");
-}
-
-static unsigned long file_named(const char *part)
-{
-    char line[512];
-    unsigned long inode = 0;
-    FILE *in = fopen("/proc/self/maps", "re");
-    while (in && !inode && fgets(line, sizeof line, in))
-        if (strstr(line, part)) sscanf(line, "%*x-%*x %*s %*s %*s %lu", &inode);
-    if (in) fclose(in);
-    return inode;
 }
 
 static pp_future ask(size_t bytes, unsigned seed)
@@ -115,7 +105,7 @@ static void nothing_is_copied_between_ranks_of_a_node(void)
     pp_future f = pp_submit(server, find_arguments, data, MIB);
     CHECK_INT(pp_fetch(f, &inode, sizeof inode), PP_OK);
     CHECK(inode != 0);
-    CHECK((inode == file_named("ppmpi-requests")) == (elsewhere != 2));
+    CHECK((inode == file_of(NULL, "ppmpi-requests")) == (elsewhere != 2));
     int in_place = 0;
     for (unsigned i = 0; i < 20; i++) {
         const void *result = NULL;
@@ -193,24 +183,19 @@ static void results_need_not_be_fetched(void)
 
 int main(int argc, char **argv)
 {
-    static const struct test tests[] = {TEST(what_arrives_is_what_was_sent),
+    static const struct test tests[] = {TEST(sides_begin),
+                                        TEST(what_arrives_is_what_was_sent),
                                         TEST(nothing_is_copied_between_ranks_of_a_node),
                                         TEST(many_results_are_kept_and_released_in_any_order),
                                         TEST(results_outlive_their_worker),
                                         TEST(a_second_try_has_the_same_arguments),
-                                        TEST(results_need_not_be_fetched)};
+                                        TEST(results_need_not_be_fetched),
+                                        TEST(sides_end)};
     pp_node node;
     pp_options o = PP_OPTIONS_INIT;
     o.workers = 2; /* so that a second try stays with the rank */
     open_or_exit(&argc, &argv, &o);
     int nodes = pp_get_active_nodes(server, &node, 1);
     elsewhere = nodes > 1 ? 2 : node.ranks > 1;
-    sides_begin();
-    for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++) {
-        int before = failures;
-        tests[i].run();
-        if (failures > before) fprintf(stderr, "FAILED: %s\n", tests[i].name);
-    }
-    sides_end();
-    return run_tests(NULL, 0);
+    return run_tests(tests, sizeof tests / sizeof tests[0]);
 }

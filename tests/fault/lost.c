@@ -25,13 +25,8 @@ static void large(pp_task *task)
 
 static long parent_of(long pid)
 {
-    char path[64];
-    long parent = 0;
-    snprintf(path, sizeof path, "/proc/%ld/stat", pid);
-    FILE *file = fopen(path, "r");
-    if (file && fscanf(file, "%*d (%*[^)]) %*c %ld", &parent) != 1) parent = 0;
-    if (file) fclose(file);
-    return parent;
+    struct fault_process process;
+    return fault_look(pid, &process) ? process.parent : 0;
 }
 
 /* worker → fork server → stub → rank */
