@@ -61,7 +61,7 @@ int pp_fetch(pp_future f, void *result, size_t bytes)
     int status = ppi_check_open(&s, "pp_fetch");
     if (status != PP_OK) return status;
     if (!result && bytes) return ppi_error(PP_ERR_ARG, "pp_fetch: result is NULL, but bytes is %zu", bytes);
-    pthread_mutex_lock(&s->lock);
+    ppi_lock_take(&s->lock);
     ppi_server_called(s);
     status = ppi_wait_one(s, f, UINT64_MAX, "pp_fetch", &t, &index);
     if (status == PP_OK && t->status != PP_OK) status = failure(t);
@@ -74,9 +74,9 @@ int pp_fetch(pp_future f, void *result, size_t bytes)
         if (bytes > COPY_UNLOCKED && !(t->flags & PPI_TASK_CALLING)) {
             ppi_server_give_up(s, t); /* nobody else can have it any more */
             t->flags |= PPI_TASK_TAKEN;
-            pthread_mutex_unlock(&s->lock);
+            ppi_lock_give(&s->lock);
             memcpy(result, data, bytes);
-            pthread_mutex_lock(&s->lock);
+            ppi_lock_take(&s->lock);
         } else if (bytes) {
             memcpy(result, data, bytes);
         }
@@ -84,7 +84,7 @@ int pp_fetch(pp_future f, void *result, size_t bytes)
         ppi_server_dispose(s, index);
         ppi_server_purge(s);
     }
-    pthread_mutex_unlock(&s->lock);
+    ppi_lock_give(&s->lock);
     return status;
 }
 
@@ -95,7 +95,7 @@ int pp_result(pp_future f, const void **data, size_t *bytes)
     uint32_t index;
     int status = ppi_check_open(&s, "pp_result");
     if (status != PP_OK) return status;
-    pthread_mutex_lock(&s->lock);
+    ppi_lock_take(&s->lock);
     ppi_server_called(s);
     status = ppi_wait_one(s, f, UINT64_MAX, "pp_result", &t, &index);
     if (status == PP_OK && t->status != PP_OK) status = failure(t);
@@ -103,7 +103,7 @@ int pp_result(pp_future f, const void **data, size_t *bytes)
         if (data) *data = ppi_server_result_data(s, t);
         if (bytes) *bytes = t->bytes;
     }
-    pthread_mutex_unlock(&s->lock);
+    ppi_lock_give(&s->lock);
     return status;
 }
 
@@ -124,11 +124,11 @@ static int find(pp_future f, const char *call, int look, pp_server **s, struct p
 {
     int status = ppi_check_open(s, call);
     if (status != PP_OK) return status;
-    pthread_mutex_lock(&(*s)->lock);
+    ppi_lock_take(&(*s)->lock);
     if (look && (*s)->callers_only) ppi_server_look(*s, PPI_STEP_MPI);
     *t = ppi_store_find(&(*s)->store, f.id, index);
     if (*t && ppi_task_is_held(*t)) return PP_OK;
-    pthread_mutex_unlock(&(*s)->lock);
+    ppi_lock_give(&(*s)->lock);
     return ppi_wait_bad_handle(f, call, NULL);
 }
 
@@ -145,7 +145,7 @@ int pp_release(pp_future f)
         ppi_server_give_up(s, t);
     if (s->waiting) s->wake_waiters = 1, pthread_cond_broadcast(&s->changed);
     ppi_server_purge(s);
-    pthread_mutex_unlock(&s->lock);
+    ppi_lock_give(&s->lock);
     return PP_OK;
 }
 
@@ -163,7 +163,7 @@ int pp_done(pp_future f)
         t = ppi_store_find(&s->store, f.id, &index);
         done = t && ppi_task_is_ready(t);
     }
-    pthread_mutex_unlock(&s->lock);
+    ppi_lock_give(&s->lock);
     return done;
 }
 
@@ -181,10 +181,10 @@ static int wait_for(pp_future f, double seconds, const char *call)
     int status = ppi_check_open(&s, call);
     if (status == PP_OK) status = check_seconds(seconds, call);
     if (status != PP_OK) return status;
-    pthread_mutex_lock(&s->lock);
+    ppi_lock_take(&s->lock);
     ppi_server_called(s);
     status = ppi_wait_one(s, f, ppi_deadline_ns(seconds), call, &t, &index);
-    pthread_mutex_unlock(&s->lock);
+    ppi_lock_give(&s->lock);
     return status;
 }
 
@@ -216,9 +216,9 @@ int pp_wait_all(const pp_future *f, size_t n, double seconds)
     pp_server *s;
     int status = check_array(f, n, seconds, &s, "pp_wait_all");
     if (status != PP_OK || !s) return status;
-    pthread_mutex_lock(&s->lock);
+    ppi_lock_take(&s->lock);
     status = ppi_wait_all(s, f, n, ppi_deadline_ns(seconds), "pp_wait_all");
-    pthread_mutex_unlock(&s->lock);
+    ppi_lock_give(&s->lock);
     return status;
 }
 
@@ -227,9 +227,9 @@ static int wait_some(const pp_future *f, size_t n, double seconds, size_t *index
     pp_server *s;
     int status = check_array(f, n, seconds, &s, call);
     if (status != PP_OK || !s) return status != PP_OK ? status : PP_END;
-    pthread_mutex_lock(&s->lock);
+    ppi_lock_take(&s->lock);
     status = ppi_wait_some(s, f, n, ppi_deadline_ns(seconds), only_failed, index, call);
-    pthread_mutex_unlock(&s->lock);
+    ppi_lock_give(&s->lock);
     return status;
 }
 
@@ -248,9 +248,9 @@ int pp_wait_group(pp_server *server, const char *group, double seconds)
     int status = ppi_check_server(server, "pp_wait_group");
     if (status == PP_OK) status = check_seconds(seconds, "pp_wait_group");
     if (status != PP_OK) return status;
-    pthread_mutex_lock(&server->lock);
+    ppi_lock_take(&server->lock);
     status = ppi_wait_group(server, group, ppi_deadline_ns(seconds));
-    pthread_mutex_unlock(&server->lock);
+    ppi_lock_give(&server->lock);
     return status;
 }
 
@@ -260,9 +260,9 @@ int pp_next(pp_server *server, const char *group, double seconds, pp_future *f)
     if (status == PP_OK) status = check_seconds(seconds, "pp_next");
     if (status == PP_OK && !f) status = ppi_error(PP_ERR_ARG, "pp_next: the address for the future is NULL");
     if (status != PP_OK) return status;
-    pthread_mutex_lock(&server->lock);
+    ppi_lock_take(&server->lock);
     status = ppi_wait_next(server, group, ppi_deadline_ns(seconds), f);
-    pthread_mutex_unlock(&server->lock);
+    ppi_lock_give(&server->lock);
     return status;
 }
 
@@ -275,7 +275,7 @@ int pp_add_callback(pp_future f, void (*callback)(pp_future f, void *arg), void 
     int status = find(f, "pp_add_callback", 0, &s, &t, &index);
     if (status != PP_OK) return status;
     status = ppi_callbacks_add(s, index, callback, arg);
-    pthread_mutex_unlock(&s->lock);
+    ppi_lock_give(&s->lock);
     return status;
 }
 
@@ -287,7 +287,7 @@ int pp_cancel(pp_future f)
     int status = find(f, "pp_cancel", 1, &s, &t, &index);
     if (status != PP_OK) return status;
     status = ppi_server_cancel(s, index);
-    pthread_mutex_unlock(&s->lock);
+    ppi_lock_give(&s->lock);
     if (status == PP_OK) ppi_server_kick(s);
     return status;
 }
@@ -339,7 +339,7 @@ int pp_info(pp_future f, pp_task_info *info)
     }
     if (i.rank >= 0) copy_text(i.host, sizeof i.host, s->ranks[i.rank].host);
     if (t->extra) copy_text(i.name, sizeof i.name, t->extra->name);
-    pthread_mutex_unlock(&s->lock);
+    ppi_lock_give(&s->lock);
     i.size = info->size; /* a program that was compiled against an older header gets the fields that it knows */
     memcpy(info, &i, i.size);
     return PP_OK;

@@ -15,7 +15,7 @@ static int take(pp_server *s, pp_future f, size_t item, char *to, size_t bytes, 
 {
     struct ppi_task *t;
     uint32_t index;
-    pthread_mutex_lock(&s->lock);
+    ppi_lock_take(&s->lock);
     int status = ppi_wait_one(s, f, UINT64_MAX, "pp_map", &t, &index);
     if (status == PP_OK) {
         const char *message = t->extra && t->extra->message ? t->extra->message : "";
@@ -30,7 +30,7 @@ static int take(pp_server *s, pp_future f, size_t item, char *to, size_t bytes, 
     } else {
         snprintf(text, 512, "item %zu: %s", item, pp_last_error());
     }
-    pthread_mutex_unlock(&s->lock);
+    ppi_lock_give(&s->lock);
     return status;
 }
 

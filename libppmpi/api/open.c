@@ -2,6 +2,7 @@
 #include "api/open.h"
 
 #include "agent/serve.h"
+#include "base/lock.h"
 #include "base/log.h"
 #include "base/options.h"
 #include "base/role.h"
@@ -150,6 +151,7 @@ int ppi_open_make_workers(enum ppi_pool_kind kind, struct ppi_topology *topology
     if (status == PP_OK) status = ppi_workspace_create(workspace, 0);
     if (status != PP_OK) return status;
     ppi_module_note_inherited();
+    ppi_lock_prepare(1); /* before there are other threads */
     if ((status = ppi_pool_open(pool, kind, workspace)) != PP_OK) ppi_workspace_destroy(workspace);
     return status;
 }

@@ -67,9 +67,9 @@ int pp_server_close(pp_server *server)
     if (server->mpi && server->mpi->threads != PPI_THREADS_OURS && !ppi_mpi_runs())
         return ppi_error(PP_ERR_STATE, "pp_server_close: MPI has been finalised; close the server before MPI_Finalize");
     if (server->options.stats) {
-        pthread_mutex_lock(&server->lock);
+        ppi_lock_take(&server->lock);
         ppi_server_wait_all_tasks(server);
-        pthread_mutex_unlock(&server->lock);
+        ppi_lock_give(&server->lock);
         ppi_server_print_stats(server, stdout);
     }
     ppi_server_destroy(server);
@@ -96,9 +96,9 @@ int pp_get_ncpus(pp_server *server)
 {
     int status = ppi_check_server(server, "pp_get_ncpus");
     if (status != PP_OK) return status;
-    pthread_mutex_lock(&server->lock);
+    ppi_lock_take(&server->lock);
     int workers = ppi_server_workers(server);
-    pthread_mutex_unlock(&server->lock);
+    ppi_lock_give(&server->lock);
     return workers;
 }
 
@@ -110,9 +110,9 @@ int pp_set_ncpus(pp_server *server, int n)
         return ppi_error(PP_ERR_ARG, "pp_set_ncpus: %d workers; 1 to %d, or PP_AUTODETECT", n, PPI_WORKERS_MAX);
     if (server->ranks[0].is_worker)
         return ppi_error(PP_ERR_UNSUPPORTED, "pp_set_ncpus: with PP_ISOLATE_NONE each rank runs one task at a time");
-    pthread_mutex_lock(&server->lock);
+    ppi_lock_take(&server->lock);
     status = ppi_server_resize(server, n);
-    pthread_mutex_unlock(&server->lock);
+    ppi_lock_give(&server->lock);
     ppi_server_kick(server);
     return status;
 }
@@ -123,9 +123,9 @@ int pp_get_active_nodes(pp_server *server, pp_node *nodes, int max)
     if (status != PP_OK) return status;
     if (max < 0) return ppi_error(PP_ERR_ARG, "pp_get_active_nodes: max is %d", max);
     if (max > 0 && !nodes) return ppi_error(PP_ERR_ARG, "pp_get_active_nodes: nodes is NULL, but max is %d", max);
-    pthread_mutex_lock(&server->lock);
+    ppi_lock_take(&server->lock);
     int count = ppi_server_nodes(server, nodes, max);
-    pthread_mutex_unlock(&server->lock);
+    ppi_lock_give(&server->lock);
     return count;
 }
 
@@ -137,12 +137,12 @@ int pp_get_stats(pp_server *server, pp_stats *stats)
     if (stats->size < SMALLEST_STATS || stats->size > sizeof *stats)
         return ppi_error(PP_ERR_ARG, "pp_get_stats: stats->size is %zu; set it to sizeof(pp_stats), %zu", stats->size,
                          sizeof *stats);
-    pthread_mutex_lock(&server->lock);
+    ppi_lock_take(&server->lock);
     pp_stats now;
     ppi_server_stats(server, &now);
     now.size = stats->size;
     memcpy(stats, &now, now.size);
-    pthread_mutex_unlock(&server->lock);
+    ppi_lock_give(&server->lock);
     return PP_OK;
 }
 

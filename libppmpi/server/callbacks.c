@@ -34,10 +34,10 @@ static void run_callbacks(struct pp_server *s, uint32_t index)
     while (t->extra->callbacks) {
         struct ppi_callback *c = t->extra->callbacks;
         t->extra->callbacks = c->next;
-        pthread_mutex_unlock(&s->lock);
+        ppi_lock_give(&s->lock);
         c->fn(f, c->arg);
         free(c);
-        pthread_mutex_lock(&s->lock);
+        ppi_lock_take(&s->lock);
     }
     t->flags &= (uint8_t)~PPI_TASK_CALLING;
     s->calling--;
@@ -48,10 +48,10 @@ static void *body(void *arg)
 {
     struct pp_server *s = arg;
     here = 1;
-    pthread_mutex_lock(&s->lock);
+    ppi_lock_take(&s->lock);
     struct ppi_callback_thread *c = s->callbacks;
     for (;;) {
-        while (c->count == 0 && !c->stop) pthread_cond_wait(&c->work, &s->lock);
+        while (c->count == 0 && !c->stop) ppi_lock_wait(&s->lock, &c->work, NULL);
         if (c->count == 0) break;
         uint32_t index = c->tasks[c->first];
         c->first = (c->first + 1) % c->room;
@@ -64,7 +64,7 @@ static void *body(void *arg)
         /* A driver that sleeps waits perhaps for just this. */
         if (s->driving) ppi_doorbell_ring(s->workspace.bell);
     }
-    pthread_mutex_unlock(&s->lock);
+    ppi_lock_give(&s->lock);
     return NULL;
 }
 
@@ -138,10 +138,10 @@ void ppi_callbacks_stop(struct pp_server *s)
 {
     struct ppi_callback_thread *c = s->callbacks;
     if (!c) return;
-    pthread_mutex_lock(&s->lock);
+    ppi_lock_take(&s->lock);
     c->stop = 1;
     pthread_cond_signal(&c->work);
-    pthread_mutex_unlock(&s->lock);
+    ppi_lock_give(&s->lock);
     pthread_join(c->thread, NULL);
     pthread_cond_destroy(&c->work);
     free(c->tasks);

@@ -56,15 +56,15 @@ void ppi_server_purge(struct pp_server *s)
     struct ppi_range r;
     struct ppi_loan *loan;
     while (ppi_arena_dying(&s->workspace.arena, &r)) {
-        pthread_mutex_unlock(&s->lock);
+        ppi_lock_give(&s->lock);
         ppi_memory_remove(s->workspace.segment.base + r.offset, r.bytes);
-        pthread_mutex_lock(&s->lock);
+        ppi_lock_take(&s->lock);
         ppi_arena_died(&s->workspace.arena, r);
     }
     while ((loan = ppi_agent_dying_loan(&s->agent))) {
-        pthread_mutex_unlock(&s->lock);
+        ppi_lock_give(&s->lock);
         ppi_loan_remove(loan);
-        pthread_mutex_lock(&s->lock);
+        ppi_lock_take(&s->lock);
         ppi_agent_loan_died(&s->agent, loan);
     }
 }

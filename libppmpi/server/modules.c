@@ -241,9 +241,9 @@ int ppi_modules_send_wanted(struct pp_server *s)
         m->users++;
         if (!m->image) {
             int fd = ppi_module_entry(&s->workspace, want.number)->fd;
-            pthread_mutex_unlock(&s->lock);
+            ppi_lock_give(&s->lock);
             char *image = read_image(m, fd, why, sizeof why);
-            pthread_mutex_lock(&s->lock);
+            ppi_lock_take(&s->lock);
             m->image = image;
         }
         if (!m->image)

@@ -53,7 +53,7 @@ static void release(struct pp_server *s)
     ppi_workspace_destroy(&s->workspace);
     pthread_cond_destroy(&s->changed);
     pthread_mutex_destroy(&s->line_lock);
-    pthread_mutex_destroy(&s->lock);
+    ppi_lock_fini(&s->lock);
     free(s);
 }
 
@@ -102,7 +102,7 @@ int ppi_server_create(struct pp_server **out, const struct ppi_server_setup *set
     pthread_condattr_t monotonic;
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_mutex_init(&s->lock, NULL);
+    ppi_lock_init(&s->lock);
     pthread_mutex_init(&s->line_lock, NULL);
     pthread_cond_init(&s->changed, &monotonic);
     pthread_condattr_destroy(&monotonic);
@@ -132,7 +132,7 @@ int ppi_server_create(struct pp_server **out, const struct ppi_server_setup *set
         /* Before the workers: where processes are scarce there shall be fewer workers rather than no server. */
         if ((status = ppi_background_start(s)) != PP_OK) ppi_report_stop(s);
     }
-    pthread_mutex_lock(&s->lock);
+    ppi_lock_take(&s->lock);
     if (status == PP_OK) {
         describe_this_rank(s, ppi_pool_is_rank(setup->pool));
         status = ppi_server_set_initializer(s);
@@ -147,7 +147,7 @@ int ppi_server_create(struct pp_server **out, const struct ppi_server_setup *set
     }
     if (status == PP_OK) status = ppi_ranks_ready(s);
     if (status != PP_OK && s->ranks) ppi_ranks_stop(s, 1, 1);
-    pthread_mutex_unlock(&s->lock);
+    ppi_lock_give(&s->lock);
     if (status != PP_OK) {
         if (s->background_runs) {
             ppi_background_stop(s);
@@ -189,18 +189,18 @@ static void give_back_loans(struct pp_server *s)
 
 void ppi_server_destroy(struct pp_server *s)
 {
-    pthread_mutex_lock(&s->lock);
+    ppi_lock_take(&s->lock);
     ppi_server_wait_all_tasks(s);
     ppi_shares_settle(s);
-    pthread_mutex_unlock(&s->lock);
+    ppi_lock_give(&s->lock);
     ppi_callbacks_stop(s);
     ppi_background_stop(s);
     ppi_report_stop(s);
-    pthread_mutex_lock(&s->lock);
+    ppi_lock_take(&s->lock);
     ppi_ranks_stop(s, 0, 0);
     give_back_loans(s);
     ppi_agent_close(&s->agent, CLOSE_GRACE_S);
-    pthread_mutex_unlock(&s->lock);
+    ppi_lock_give(&s->lock);
     ppi_server_print(s, s->output);
     if (s->mpi) s->mpi->ops->close(s->mpi);
     release(s);
@@ -210,7 +210,7 @@ void ppi_server_abandon(struct pp_server *s)
 {
     /* Other threads of the program may be inside the library: they stay at the lock, and nothing is freed under them. */
     ppi_background_stop(s);
-    pthread_mutex_lock(&s->lock);
+    ppi_lock_take(&s->lock);
     /* A program that runs MPI itself may have finalised it, or leave by another thread than the one that may call it. */
     int may_call = !s->mpi || s->mpi->threads == PPI_THREADS_OURS || (ppi_mpi_runs() && ppi_server_thread_may_call(s));
     if (!may_call) s->transport = NULL;

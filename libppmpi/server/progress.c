@@ -51,7 +51,7 @@ static void stream_sent(void *ctx)
     struct ppi_outgoing_stream *stream = ctx;
     struct pp_server *s = stream->server;
     uint32_t index;
-    pthread_mutex_lock(&s->lock);
+    ppi_lock_take(&s->lock);
     if (stream->image) {
         ppi_modules_sent(s, (uint32_t)stream->id, stream->peer);
     } else if (stream->is_shared) {
@@ -62,7 +62,7 @@ static void stream_sent(void *ctx)
         struct ppi_task *t = ppi_store_find(&s->store, stream->id, &index);
         if (t && t->extra && t->extra->stream == stream) t->extra->stream = NULL;
     }
-    pthread_mutex_unlock(&s->lock);
+    ppi_lock_give(&s->lock);
     free(stream);
 }
 
@@ -167,7 +167,7 @@ int ppi_server_step(struct pp_server *s, enum ppi_step may)
         struct ppi_text text[2];
         memcpy(text, s->output, sizeof text);
         if (printing) memset(s->output, 0, sizeof s->output);
-        pthread_mutex_unlock(&s->lock);
+        ppi_lock_give(&s->lock);
 
         for (int i = 0; i < wakes; i++) ppi_futex_wake(wake[i], 1);
         if (printing) ppi_server_print(s, text);
@@ -175,7 +175,7 @@ int ppi_server_step(struct pp_server *s, enum ppi_step may)
         free(posts);
         if (works) moved += ppi_agent_work(&s->agent);
 
-        pthread_mutex_lock(&s->lock);
+        ppi_lock_take(&s->lock);
         if (printing) {
             moved++;
             for (int i = 0; i < 2; i++) free(text[i].text);
@@ -225,12 +225,12 @@ static void driver_sleep(struct pp_server *s, uint64_t deadline_ns, uint64_t *na
         ppi_doorbell_silence(s->workspace.bell);
         return;
     }
-    pthread_mutex_unlock(&s->lock);
+    ppi_lock_give(&s->lock);
     /* A message that came before we listened rang in vain. */
     if (!s->transport || !s->transport->ops->progress(s->transport))
         ppi_doorbell_sleep(s->workspace.bell, PPI_LISTENER_WAITER, ticket, most);
     ppi_doorbell_silence(s->workspace.bell);
-    pthread_mutex_lock(&s->lock);
+    ppi_lock_take(&s->lock);
 }
 
 /* How long the driver polls before it sleeps. What MPI moves it moves while it is called; to nap in between makes each step of
@@ -289,19 +289,19 @@ static void leave_driving(struct pp_server *s)
 static void wait_changed(struct pp_server *s, uint64_t deadline_ns)
 {
     if (deadline_ns == UINT64_MAX) {
-        pthread_cond_wait(&s->changed, &s->lock);
+        ppi_lock_wait(&s->lock, &s->changed, NULL);
         return;
     }
     struct timespec until = {(time_t)(deadline_ns / PPI_NS_PER_S), (long)(deadline_ns % PPI_NS_PER_S)};
-    pthread_cond_timedwait(&s->changed, &s->lock, &until);
+    ppi_lock_wait(&s->lock, &s->changed, &until);
 }
 
 /* With the lock held, which is released meanwhile. */
 static void relax(struct pp_server *s, int pauses)
 {
-    pthread_mutex_unlock(&s->lock);
+    ppi_lock_give(&s->lock);
     for (int i = 0; i < pauses; i++) ppi_cpu_relax();
-    pthread_mutex_lock(&s->lock);
+    ppi_lock_take(&s->lock);
 }
 
 int ppi_server_wait(struct pp_server *s, ppi_condition met, void *arg, uint64_t deadline_ns)
@@ -363,10 +363,10 @@ void ppi_server_look(struct pp_server *s, enum ppi_step may)
 
 void ppi_server_kick(struct pp_server *s)
 {
-    pthread_mutex_lock(&s->lock);
+    ppi_lock_take(&s->lock);
     int driven = s->driving;
     ppi_server_look(s, PPI_STEP_MPI);
-    pthread_mutex_unlock(&s->lock);
+    ppi_lock_give(&s->lock);
     if (driven) ppi_doorbell_ring(s->workspace.bell);
 }
 
@@ -394,7 +394,7 @@ static void *background(void *arg)
     struct ppi_doorbell *bell = s->workspace.bell;
     uint64_t seen = 0, nap = 0;
     in_background = 1;
-    pthread_mutex_lock(&s->lock);
+    ppi_lock_take(&s->lock);
     while (!s->closing) {
         uint64_t sleep_ns = BACKGROUND_NAP_NS;
         if (!s->driving && (has_work(s) || ppi_lost_due(s, ppi_now_ns()))) sleep_ns = background_drive(s, &nap);
@@ -404,7 +404,7 @@ static void *background(void *arg)
             if (ppi_agent_has_news(&s->agent) || (s->outbox_count && !s->callers_only)) sleep_ns = 0;
         }
         s->background_deep = 1;
-        pthread_mutex_unlock(&s->lock);
+        ppi_lock_give(&s->lock);
         seen = s->calls;
         ppi_futex_wait(&bell->rings[PPI_LISTENER_BACKGROUND], ticket, sleep_ns);
         for (;;) {
@@ -416,12 +416,13 @@ static void *background(void *arg)
             ticket = atomic_load(&bell->rings[PPI_LISTENER_BACKGROUND]);
             ppi_futex_wait(&bell->rings[PPI_LISTENER_BACKGROUND], ticket, grace_ns);
             ppi_report_tick(s); /* a program may go on like this for hours */
+            if (ppi_lock_needs_preparation()) ppi_lock_prepare(0);
         }
         ppi_report_tick(s);
-        pthread_mutex_lock(&s->lock);
+        ppi_lock_take(&s->lock);
         s->background_deep = 0;
     }
-    pthread_mutex_unlock(&s->lock);
+    ppi_lock_give(&s->lock);
     return NULL;
 }
 
@@ -438,9 +439,9 @@ int ppi_background_start(struct pp_server *s)
 void ppi_background_stop(struct pp_server *s)
 {
     if (!s->background_runs) return;
-    pthread_mutex_lock(&s->lock);
+    ppi_lock_take(&s->lock);
     s->closing = 1;
-    pthread_mutex_unlock(&s->lock);
+    ppi_lock_give(&s->lock);
     ppi_doorbell_wake(s->workspace.bell, PPI_LISTENER_BACKGROUND);
     pthread_join(s->background, NULL);
     s->background_runs = 0;

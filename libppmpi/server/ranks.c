@@ -80,7 +80,7 @@ static void stream_arrived(void *ctx)
     struct incoming_stream *in = ctx;
     struct pp_server *s = in->server;
     char no_memory[64];
-    pthread_mutex_lock(&s->lock);
+    ppi_lock_take(&s->lock);
     if (in->offset == 0) {
         snprintf(no_memory, sizeof no_memory, "no memory for the result of %llu bytes", (unsigned long long)in->w.bytes);
         in->w.status = PP_ERR_NOMEM;
@@ -90,7 +90,7 @@ static void stream_arrived(void *ctx)
         promise(s, in->rank, -(int64_t)in->w.bytes);
         result_arrived(s, in->rank, &in->w, s->workspace.segment.base + in->offset, 1, NULL, in->finished_ns);
     }
-    pthread_mutex_unlock(&s->lock);
+    ppi_lock_give(&s->lock);
     free(in);
 }
 

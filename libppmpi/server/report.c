@@ -80,9 +80,9 @@ void ppi_report_go_on(struct pp_server *s, int made_way)
 static void print_progress(struct pp_server *s, const char *end)
 {
     pp_stats p;
-    pthread_mutex_lock(&s->lock);
+    ppi_lock_take(&s->lock);
     ppi_server_stats(s, &p);
-    pthread_mutex_unlock(&s->lock);
+    ppi_lock_give(&s->lock);
     uint64_t over = p.done + p.failed + p.cancelled, left = p.running + p.queued;
     double rate = p.wall_time > 0 ? (double)over / p.wall_time : 0;
     char line[256], eta[64] = "";

@@ -12,6 +12,7 @@
 
 #include "agent/agent.h"
 #include "base/clock.h"
+#include "base/lock.h"
 #include "function/function.h"
 #include "scheduler/scheduler.h"
 #include "server/groups.h"
@@ -83,7 +84,7 @@ struct ppi_text {
 };
 
 struct pp_server {
-    pthread_mutex_t lock;
+    struct ppi_lock lock;
     pthread_cond_t changed; /* a task that somebody waits for has finished, or there is no driver */
     int spin_credit;        /* whether short waits are likely, see progress.c */
     int driving, waiting;   /* waiting: threads inside the waits, the driver included */

@@ -128,7 +128,7 @@ int ppi_shares_share(struct pp_server *s, const void *data, uint64_t bytes, uint
     struct ppi_outgoing_stream *streams = NULL;
     uint32_t index = NONE;
     uint64_t offset = 0;
-    pthread_mutex_lock(&s->lock);
+    ppi_lock_take(&s->lock);
     ppi_server_called(s);
     int status = new_object(shares, &index);
     if (status == PP_OK) status = make_streams(s, bytes, &streams);
@@ -136,9 +136,9 @@ int ppi_shares_share(struct pp_server *s, const void *data, uint64_t bytes, uint
         status = ppi_error(PP_ERR_NOMEM, "pp_share: no memory for %llu bytes of shared data", (unsigned long long)bytes);
     if (status == PP_OK) {
         int unlocked = bytes > PPI_COPY_UNLOCKED;
-        if (unlocked) pthread_mutex_unlock(&s->lock);
+        if (unlocked) ppi_lock_give(&s->lock);
         status = ppi_shared_fill(&shares->store, offset, data, bytes);
-        if (unlocked) pthread_mutex_lock(&s->lock);
+        if (unlocked) ppi_lock_take(&s->lock);
     }
     if (index != NONE) {
         shares->objects[index].offset = offset;
@@ -154,7 +154,7 @@ int ppi_shares_share(struct pp_server *s, const void *data, uint64_t bytes, uint
         free_streams(streams);
         if (index != NONE) free_object(shares, index);
     }
-    pthread_mutex_unlock(&s->lock);
+    ppi_lock_give(&s->lock);
     if (s->transport) ppi_server_kick(s);
     return status;
 }
@@ -207,7 +207,7 @@ int ppi_shares_unshare(struct pp_server *s, uint64_t id)
     struct ppi_shares *shares = &s->shares;
     uint32_t index = ppi_shared_index(id);
     int status = PP_OK;
-    pthread_mutex_lock(&s->lock);
+    ppi_lock_take(&s->lock);
     ppi_server_called(s);
     struct ppi_shared_object *o = index < shares->count ? &shares->objects[index] : NULL;
     if (id == 0)
@@ -224,7 +224,7 @@ int ppi_shares_unshare(struct pp_server *s, uint64_t id)
         drop_due(s);
         ppi_shares_remove_dropped(s);
     }
-    pthread_mutex_unlock(&s->lock);
+    ppi_lock_give(&s->lock);
     if (status == PP_OK) ppi_server_kick(s);
     return status;
 }
@@ -260,9 +260,9 @@ int ppi_shares_remove_dropped(struct pp_server *s)
 {
     struct ppi_shared_block *blocks = ppi_shared_take_gone(&s->shares.store);
     if (!blocks) return 0;
-    pthread_mutex_unlock(&s->lock);
+    ppi_lock_give(&s->lock);
     ppi_shared_remove(&s->shares.store, blocks);
-    pthread_mutex_lock(&s->lock);
+    ppi_lock_take(&s->lock);
     ppi_shared_put_gone(&s->shares.store, blocks);
     return 1;
 }

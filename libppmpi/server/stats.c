@@ -78,10 +78,10 @@ int ppi_server_print_stats(struct pp_server *s, FILE *stream)
         uint64_t jobs, time_ns;
     } *rows;
     pp_stats p;
-    pthread_mutex_lock(&s->lock);
+    ppi_lock_take(&s->lock);
     rows = calloc((size_t)s->rank_count, sizeof *rows);
     if (!rows) {
-        pthread_mutex_unlock(&s->lock);
+        ppi_lock_give(&s->lock);
         return ppi_error(PP_ERR_NOMEM, "no memory for the table");
     }
     int count = 0, workers = ppi_server_workers(s), nodes = ppi_server_nodes(s, NULL, 0);
@@ -98,7 +98,7 @@ int ppi_server_print_stats(struct pp_server *s, FILE *stream)
         jobs += row->jobs;
     }
     ppi_server_stats(s, &p);
-    pthread_mutex_unlock(&s->lock);
+    ppi_lock_give(&s->lock);
 
     int made_way = ppi_report_make_way(s, stream == stdout, stream == stderr);
     ppi_units_flush_standard();

@@ -58,18 +58,18 @@ static int copy_unlocked(struct pp_server *s, char *to, const char *args, size_t
     size_t first = bytes > ROUSE_BYTES ? (bytes - ROUSE_BYTES) / ROUSE_BYTES * ROUSE_BYTES : 0;
     int copied = 1;
     if (first) {
-        pthread_mutex_unlock(&s->lock);
+        ppi_lock_give(&s->lock);
         copied = ppi_memory_copy(to, args, first, fresh, promised);
-        pthread_mutex_lock(&s->lock);
+        ppi_lock_take(&s->lock);
     }
     int rank = ppi_scheduler_idle_agent(&s->scheduler);
     _Atomic uint32_t *asleep = rank > 0 ? NULL : ppi_agent_rouse(&s->agent);
     struct ppi_doorbell *bell = rank > 0 ? s->ranks[rank].bell : NULL;
-    pthread_mutex_unlock(&s->lock);
+    ppi_lock_give(&s->lock);
     if (asleep) ppi_futex_wake(asleep, 1);
     if (bell) ppi_doorbell_ring(bell);
     copied = copied && ppi_memory_copy(to + first, args + first, bytes - first, fresh, promised);
-    pthread_mutex_lock(&s->lock);
+    ppi_lock_take(&s->lock);
     return copied;
 }
 
@@ -83,7 +83,7 @@ int ppi_server_submit(struct pp_server *s, pp_function fn, const void *args, siz
     _Atomic uint32_t *wake[PPI_WORKERS_MAX];
     int wakes = 0, kick = 0, group = 0, fresh = 0;
 
-    pthread_mutex_lock(&s->lock);
+    ppi_lock_take(&s->lock);
     ppi_server_called(s);
     uint64_t now = ppi_recent_ns(&s->recent) - s->opened_ns;
     if (s->options.queue_limit && !below_limit(s)) ppi_server_wait(s, below_limit, s, UINT64_MAX);
@@ -160,7 +160,7 @@ out:
         }
         ppi_server_purge(s);
     }
-    pthread_mutex_unlock(&s->lock);
+    ppi_lock_give(&s->lock);
     for (int i = 0; i < wakes; i++) ppi_futex_wake(wake[i], 1);
     if (kick) ppi_server_kick(s);
     return status;

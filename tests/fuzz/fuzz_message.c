@@ -142,9 +142,9 @@ static int offer_streams(const char *message, size_t bytes, int *open)
 
 static void look(void)
 {
-    pthread_mutex_lock(&s->lock);
+    ppi_lock_take(&s->lock);
     ppi_server_look(s, PPI_STEP_MPI);
-    pthread_mutex_unlock(&s->lock);
+    ppi_lock_give(&s->lock);
     peer->ops->progress(peer);
     int from;
     char *message;
@@ -157,7 +157,7 @@ static void answer(pp_future f)
 {
     uint32_t index;
     struct ppi_wire_writer w = {0};
-    pthread_mutex_lock(&s->lock);
+    ppi_lock_take(&s->lock);
     const struct ppi_task *t = ppi_store_find(&s->store, f.id, &index);
     REQUIRE(t);
     if (t->state == PPI_TASK_ASSIGNED || t->state == PPI_TASK_RUNNING || t->state == PPI_TASK_CANCELLING) {
@@ -166,17 +166,17 @@ static void answer(pp_future f)
         ppi_ranks_message(s, 1, w.message, w.bytes);
         free(w.message);
     }
-    pthread_mutex_unlock(&s->lock);
+    ppi_lock_give(&s->lock);
 }
 
 /* A rank that says that it can have no workers any more gets no tasks: for the next input it has some again. */
 static void restore(void)
 {
-    pthread_mutex_lock(&s->lock);
+    ppi_lock_take(&s->lock);
     s->ranks[1].workers = 2;
     s->ranks[1].barren = s->ranks[1].resizing = 0;
     ppi_scheduler_set_workers(&s->scheduler, 1, 2);
-    pthread_mutex_unlock(&s->lock);
+    ppi_lock_give(&s->lock);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
@@ -201,10 +201,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
         char *exact = malloc(w.bytes); /* AddressSanitizer sees a byte too far */
         REQUIRE(exact);
         memcpy(exact, w.message, w.bytes);
-        pthread_mutex_lock(&s->lock);
+        ppi_lock_take(&s->lock);
         ppi_ranks_message(s, 1, exact, w.bytes);
         for (int i = 0; i < 2; i++) s->output[i].bytes = 0; /* it would be printed */
-        pthread_mutex_unlock(&s->lock);
+        ppi_lock_give(&s->lock);
         free(exact);
     }
     free(w.message);

@@ -74,9 +74,9 @@ static void without_the_program(pp_server *s)
     pp_shared shared = share(s, &w);
     for (;;) {
         usleep(1000);
-        pthread_mutex_lock(&s->lock);
+        ppi_lock_take(&s->lock);
         uint64_t sending = s->shares.sending;
-        pthread_mutex_unlock(&s->lock);
+        ppi_lock_give(&s->lock);
         if (sending == 0) break;
     }
     struct question q = {shared, w};
@@ -84,9 +84,9 @@ static void without_the_program(pp_server *s)
     REQUIRE(pp_unshare(s, shared) == PP_OK && pp_release(f) == PP_OK);
     for (;;) {
         usleep(1000);
-        pthread_mutex_lock(&s->lock);
+        ppi_lock_take(&s->lock);
         int left = s->unfinished || s->shares.barriers || s->shares.store.gone || s->outbox_count;
-        pthread_mutex_unlock(&s->lock);
+        ppi_lock_give(&s->lock);
         if (!left) break;
     }
 }
