@@ -49,6 +49,11 @@ int ppi_channel_has_outcome(const struct ppi_channel *channel)
     return atomic_load(&channel->answers->finished) != channel->taken;
 }
 
+static const struct ppi_outcome *outcome_at(const struct ppi_channel *channel, uint32_t index)
+{
+    return &channel->answers->outcomes[index & (PPI_CHANNEL_DEPTH - 1)];
+}
+
 int ppi_channel_take(struct ppi_channel *channel, struct ppi_outcome *outcome, const struct ppi_job **job)
 {
     uint32_t given = channel->published - channel->taken;
@@ -57,12 +62,13 @@ int ppi_channel_take(struct ppi_channel *channel, struct ppi_outcome *outcome, c
         if (finished == channel->taken) return 0;
         if (finished - channel->taken > given) return -1;
         channel->seen = finished;
+        for (uint32_t i = 1; i < PPI_CHANNEL_AHEAD && i < finished - channel->taken; i++)
+            ppi_will_read(outcome_at(channel, channel->taken + i));
     }
-    uint32_t slot = channel->taken & (PPI_CHANNEL_DEPTH - 1);
-    const struct ppi_outcome *from = &channel->answers->outcomes[slot];
-    *outcome = *from; /* copied before it is checked: the worker could still write */
-    __builtin_prefetch(from + (slot + 2 < PPI_CHANNEL_DEPTH ? 2 : 0)); /* it lies in the worker's cache */
-    *job = &channel->requests->jobs[slot];
+    *outcome = *outcome_at(channel, channel->taken); /* copied before it is checked: the worker could still write */
+    if (channel->seen - channel->taken > PPI_CHANNEL_AHEAD) /* else the worker may be about to write it */
+        ppi_will_read(outcome_at(channel, channel->taken + PPI_CHANNEL_AHEAD));
+    *job = ppi_channel_job(channel, channel->taken);
     channel->taken++;
     return 1;
 }

@@ -10,6 +10,7 @@
 #ifndef PPI_CHANNEL_CHANNEL_H
 #define PPI_CHANNEL_CHANNEL_H
 
+#include "base/cache.h"
 #include "channel/segment.h"
 
 #include <stdatomic.h>
@@ -17,6 +18,7 @@
 #include <stdint.h>
 
 #define PPI_CHANNEL_DEPTH 512    /* jobs in one channel; a power of two */
+#define PPI_CHANNEL_AHEAD 4      /* lines that the other side has in its cache are fetched so many jobs before they are used */
 #define PPI_CHANNEL_BLOCKS 4096  /* result blocks that a worker can have out; a power of two */
 #define PPI_INLINE_BYTES 24      /* arguments and results up to here travel inside the ring's slot */
 
@@ -35,12 +37,28 @@ struct ppi_job {
     uint64_t number;          /* of the task, as the user knows it */
     uint64_t timeout_ns;      /* 0 = none */
     uint64_t bytes;           /* of arguments */
-    uint64_t attempt : 16;
-    uint64_t function : 12;   /* index into the workspace's table */
-    uint64_t flags : 1;       /* PPI_JOB_BLOCK */
-    uint64_t avoid : 11;      /* as in ppi_wire_task */
-    uint64_t tag : 24;        /* what a binding says of the arguments, see <ppmpi_binding.h> */
+    union {
+        struct {
+            uint64_t attempt : 16;
+            uint64_t function : 12; /* index into the workspace's table */
+            uint64_t flags : 1;     /* PPI_JOB_BLOCK */
+            uint64_t avoid : 11;    /* as in ppi_wire_task */
+            uint64_t tag : 24;      /* what a binding says of the arguments, see <ppmpi_binding.h> */
+        };
+        uint64_t small; /* all five, see ppi_job_small */
+    };
 };
+
+/* The five small fields as one word, which is written at once: one by one, each write would wait for the one before. */
+static inline uint64_t ppi_job_small(uint64_t attempt, uint64_t function, uint64_t flags, uint64_t avoid, uint64_t tag)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    return attempt | function << 16 | flags << 28 | avoid << 29 | tag << 40;
+#else
+    struct ppi_job job = {.attempt = attempt, .function = function, .flags = flags, .avoid = avoid, .tag = tag};
+    return job.small;
+#endif
+}
 
 enum ppi_outcome_flags {
     PPI_OUTCOME_BLOCK = 1,   /* the result is in the worker's segment, in block `block` at `offset` */
@@ -111,6 +129,7 @@ static inline uint32_t ppi_channel_load(const struct ppi_channel *channel)
 /* The next free slot; the caller has seen that the load is below PPI_CHANNEL_DEPTH. */
 static inline struct ppi_job *ppi_channel_reserve(struct ppi_channel *channel)
 {
+    ppi_will_write(&channel->requests->jobs[(channel->reserved + PPI_CHANNEL_AHEAD) & (PPI_CHANNEL_DEPTH - 1)]);
     return &channel->requests->jobs[channel->reserved++ & (PPI_CHANNEL_DEPTH - 1)];
 }
 
@@ -154,6 +173,7 @@ int ppi_channel_is_at(const struct ppi_answers *answers, uint32_t begun);
 static inline struct ppi_outcome *ppi_channel_outcome(struct ppi_answers *answers)
 {
     uint32_t n = atomic_load_explicit(&answers->finished, memory_order_relaxed);
+    ppi_will_write(&answers->outcomes[(n + PPI_CHANNEL_AHEAD) & (PPI_CHANNEL_DEPTH - 1)]);
     return &answers->outcomes[n & (PPI_CHANNEL_DEPTH - 1)];
 }
 static inline void ppi_channel_finish(struct ppi_answers *answers)

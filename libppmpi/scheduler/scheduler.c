@@ -1,5 +1,6 @@
 #include "scheduler/scheduler.h"
 
+#include "base/cache.h"
 #include "base/policy.h"
 #include "base/status.h"
 
@@ -154,6 +155,7 @@ static uint32_t pop_level(struct ppi_scheduler *s, struct ppi_ready_level *level
     while (task != PPI_TASK_NONE) {
         struct ppi_task *t = ppi_store_at(s->store, task);
         uint32_t next = t->next;
+        if (next != PPI_TASK_NONE) ppi_will_read(ppi_store_at(s->store, next)); /* in a long queue it is in no cache any more */
         int cancelled = t->state != PPI_TASK_QUEUED;
         if (!cancelled && t->attempts && avoids(s, t, agent)) {
             passed = task;

@@ -32,18 +32,14 @@ static void give_here(struct pp_server *s, uint32_t index, struct ppi_task *t)
         ppi_server_outcome(s, 0, ppi_task_id_of(t, index), t->attempts, &r);
         return;
     }
-    /* As a whole: to change bits of what the worker has read last would wait for its cache. */
-    struct ppi_job all = {.id = ppi_task_id_of(t, index),
-                          .number = t->number,
-                          .timeout_ns = timeout_of(s, t),
-                          .bytes = t->bytes,
-                          .attempt = t->attempts,
-                          .function = t->function & (PPI_FUNCTIONS_MAX - 1),
-                          .flags = t->flags & PPI_TASK_BLOCK ? PPI_JOB_BLOCK : 0,
-                          .avoid = (uint64_t)avoid & PPI_WIRE_FAILED_ELSEWHERE,
-                          .tag = t->u.args.tag};
-    memcpy(&all.args, &t->u.args, sizeof all.args);
-    *job = all;
+    /* Nothing is read of the line, which the worker has read last: that would wait for its cache. */
+    memcpy(&job->args, &t->u.args, sizeof job->args);
+    job->id = ppi_task_id_of(t, index);
+    job->number = t->number;
+    job->timeout_ns = timeout_of(s, t);
+    job->bytes = t->bytes;
+    job->small = ppi_job_small(t->attempts, t->function & (PPI_FUNCTIONS_MAX - 1), t->flags & PPI_TASK_BLOCK ? PPI_JOB_BLOCK : 0,
+                               (uint64_t)avoid & PPI_WIRE_FAILED_ELSEWHERE, t->u.args.tag & 0xffffff);
     ppi_agent_added(&s->agent, job);
 }
 
