@@ -42,10 +42,11 @@ static int add_slab(struct ppi_task_store *store)
         store->slabs = grown;
         store->slab_room = room;
     }
-    struct ppi_task *slab = aligned_alloc(PPI_TASK_SLAB_BYTES, PPI_TASK_SLAB_BYTES);
+    struct ppi_task *slab = aligned_alloc(PPI_TASK_HUGE_PAGE, PPI_TASK_SLAB_BYTES);
     if (!slab) return 0;
-    /* But a small program's first one is not asked to be a huge page: clearing it would take longer than its tasks. */
-    if (store->slab_count > 0) madvise(slab, PPI_TASK_SLAB_BYTES, MADV_HUGEPAGE);
+    /* But a small program's first page shall not be huge: clearing it would take longer than its tasks. */
+    size_t plain = store->slab_count ? 0 : PPI_TASK_HUGE_PAGE;
+    madvise((char *)slab + plain, PPI_TASK_SLAB_BYTES - plain, MADV_HUGEPAGE);
     store->slabs[store->slab_count++] = slab;
     return 1;
 }

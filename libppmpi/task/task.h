@@ -85,9 +85,11 @@ struct ppi_task {
     } u;
 };
 
-/* Records are taken from slabs, which are whole huge pages. */
-#define PPI_TASK_SLAB_BYTES ((size_t)2 << 20)
-#define PPI_TASK_SLAB ((uint32_t)(PPI_TASK_SLAB_BYTES / sizeof(struct ppi_task)))
+/* Records are taken from slabs, a power of two in each so that one is found without a division, in whole huge pages. */
+#define PPI_TASK_SLAB ((uint32_t)1 << 16)
+#define PPI_TASK_SLAB_BYTES (PPI_TASK_SLAB * sizeof(struct ppi_task))
+#define PPI_TASK_HUGE_PAGE ((size_t)2 << 20)
+_Static_assert(PPI_TASK_SLAB_BYTES % PPI_TASK_HUGE_PAGE == 0, "a slab of whole huge pages");
 
 struct ppi_task_store {
     struct ppi_task **slabs;
