@@ -94,7 +94,7 @@ static void share_out_warmth(struct ppi_agent *agent)
 static int place_on_cores(struct ppi_agent *agent, int workers)
 {
     const struct ppi_agent_config *config = &agent->config;
-    int status = ppi_topology_place(config->topology, workers, config->cores_per_worker, agent->cpus);
+    int status = ppi_topology_place(config->topology, workers, config->cores_per_worker, agent->beside, agent->cpus);
     for (int i = 0; i < workers && status == PP_OK && !config->bind; i++) agent->cpus[i] = config->topology->allowed;
     return status;
 }
@@ -112,6 +112,7 @@ int ppi_agent_open(struct ppi_agent *agent, struct ppi_workspace *workspace, str
     agent->config = *config;
     agent->events = *events;
     agent->depth = 2;
+    agent->beside = ppi_topology_here();
     gethostname(agent->host, sizeof agent->host - 1);
     int status = allocate(agent);
     if (status == PP_OK && config->workers)

@@ -89,6 +89,7 @@ struct ppi_agent {
     int target; /* workers that there should be: slots 0 … target-1 */
     int alive;   /* slots that are starting or ready */
     int busy;    /* … with jobs in them */
+    int beside;  /* the processing unit of the thread that opened it */
     int closing;  /* what ends is not replaced */
     int initializer_failed; /* it crashed or ran out of time: every job fails */
     int hopeless; /* no worker can be had: jobs fail with this status, */

@@ -84,7 +84,23 @@ static int numa_end(const struct cores *cores, int begin)
     return end;
 }
 
-int ppi_topology_place(const struct ppi_topology *topology, int n, int cores_per_worker, struct ppi_cpus *cpus)
+static void leave_out(struct cores *cores, int unit)
+{
+    for (int core = 0; core < cores->count; core++)
+        for (int its = cores->first[core]; its; its = cores->next[its - 1])
+            if (its == unit + 1) {
+                cores->count--;
+                memmove(cores->first + core, cores->first + core + 1, (size_t)(cores->count - core) * sizeof *cores->first);
+                return;
+            }
+}
+
+int ppi_topology_here(void)
+{
+    return ppi_machine.synthetic ? -1 : sched_getcpu();
+}
+
+int ppi_topology_place(const struct ppi_topology *topology, int n, int cores_per_worker, int beside, struct ppi_cpus *cpus)
 {
     if (n < 1 || cores_per_worker < 1)
         return ppi_error(PP_ERR_ARG, "cannot place %d workers of %d cores each", n, cores_per_worker);
@@ -100,6 +116,8 @@ int ppi_topology_place(const struct ppi_topology *topology, int n, int cores_per
             cpus[i] = topology->allowed;
         return PP_OK;
     }
+
+    if (n <= (cores.count - 1) / cores_per_worker) leave_out(&cores, beside);
 
     /* Keep each worker within a NUMA node, unless that would leave too few places. */
     int places = 0;

@@ -33,8 +33,12 @@ int ppi_topology_load(struct ppi_topology *out);
  * where there is room; consecutive workers get neighbouring cores. cpus[i] is what worker i is bound to: the whole
  * set where the cores do not suffice for all (then no binding helps) and where topology->limit is below their number
  * (then other jobs or containers run on the same cores, and would bind to the same first ones). Only one set is
- * written per worker. PP_ERR_ARG for n or cores_per_worker below 1. */
-int ppi_topology_place(const struct ppi_topology *topology, int n, int cores_per_worker, struct ppi_cpus *cpus);
+ * written per worker. The core of the unit `beside` is left out where the others suffice: a thread that computes there would
+ * share it for as long as the kernel takes to move it away. PP_ERR_ARG for n or cores_per_worker below 1. */
+int ppi_topology_place(const struct ppi_topology *topology, int n, int cores_per_worker, int beside, struct ppi_cpus *cpus);
+
+/* The unit that the calling thread runs on; -1 when it is not known. */
+int ppi_topology_here(void);
 
 /* Binds the calling thread, in a worker the only one. PP_OK also where binding does nothing (synthetic), PP_ERR_SYSTEM
  * where the kernel refuses. A worker that gets the whole set should be bound to it too: the thread that forks it may

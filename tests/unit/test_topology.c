@@ -72,7 +72,7 @@ START_TEST(one_worker_per_core_covers_every_unit_once)
 {
     struct ppi_topology t = synthetic(machines[_i].description);
     struct ppi_cpus *cpus = calloc((size_t)t.cores, sizeof *cpus), all = {{0}};
-    ck_assert_int_eq(ppi_topology_place(&t, t.cores, 1, cpus), PP_OK);
+    ck_assert_int_eq(ppi_topology_place(&t, t.cores, 1, -1, cpus), PP_OK);
     for (int i = 0; i < t.cores; i++) {
         ck_assert_int_eq(ppi_topology_cores_in(&cpus[i]), 1);
         ck_assert_int_eq(ppi_cpus_overlap(&all, &cpus[i]), 0);
@@ -162,7 +162,7 @@ START_TEST(workers_get_neighbouring_cores_of_their_own_or_else_the_whole_set)
     struct ppi_cpus cpus[16];
     memset(cpus, 0x5a, sizeof cpus);
     struct ppi_cpus untouched = cpus[0];
-    ck_assert_int_eq(ppi_topology_place(&t, placements[_i].n, placements[_i].cores_per_worker, cpus), PP_OK);
+    ck_assert_int_eq(ppi_topology_place(&t, placements[_i].n, placements[_i].cores_per_worker, -1, cpus), PP_OK);
     for (int i = 0; i < 4 && placements[_i].expected[i]; i++)
         ck_assert_str_eq(show(&cpus[i]), placements[_i].expected[i]);
     ck_assert(ppi_cpus_equal(&cpus[placements[_i].n], &untouched));
@@ -175,7 +175,7 @@ START_TEST(placement_over_all_counts_is_disjoint_and_complete_or_shared_by_all)
     struct ppi_cpus cpus[20];
     for (int n = 1; n <= 20; n++)
         for (int per = 1; per <= 16; per++) {
-            ck_assert_int_eq(ppi_topology_place(&t, n, per, cpus), PP_OK);
+            ck_assert_int_eq(ppi_topology_place(&t, n, per, -1, cpus), PP_OK);
             for (int i = 0; i < n; i++) {
                 if (n * per > 15) {
                     ck_assert(ppi_cpus_equal(&cpus[i], &t.allowed));
@@ -199,7 +199,7 @@ START_TEST(only_allowed_units_are_given_out)
     ppi_cpus_add(&t.allowed, 6);
     ppi_cpus_add(&t.allowed, 7);
     ck_assert_int_eq(ppi_topology_cores_in(&t.allowed), 2);
-    ck_assert_int_eq(ppi_topology_place(&t, 2, 1, cpus), PP_OK);
+    ck_assert_int_eq(ppi_topology_place(&t, 2, 1, -1, cpus), PP_OK);
     ck_assert_str_eq(show(&cpus[0]), "3");
     ck_assert_str_eq(show(&cpus[1]), "6-7");
 }
@@ -210,9 +210,28 @@ START_TEST(workers_roam_where_a_limit_says_that_cores_are_shared_with_others)
     struct ppi_topology t = synthetic("core:8 pu:1");
     struct ppi_cpus cpus[2];
     ppi_topology_apply_limits(&t, 2.0, 0, NULL);
-    ck_assert_int_eq(ppi_topology_place(&t, 2, 1, cpus), PP_OK);
+    ck_assert_int_eq(ppi_topology_place(&t, 2, 1, -1, cpus), PP_OK);
     ck_assert_str_eq(show(&cpus[0]), "0-7");
     ck_assert_str_eq(show(&cpus[1]), "0-7");
+}
+END_TEST
+
+START_TEST(the_core_of_the_opener_is_left_to_it_where_others_suffice)
+{
+    struct ppi_topology t = synthetic("numa:2 core:2 pu:2");
+    struct ppi_cpus cpus[4];
+    ck_assert_int_eq(ppi_topology_place(&t, 3, 1, 3, cpus), PP_OK); /* the second thread of core 1 */
+    ck_assert_str_eq(show(&cpus[0]), "0-1");
+    ck_assert_str_eq(show(&cpus[1]), "4-5");
+    ck_assert_str_eq(show(&cpus[2]), "6-7");
+    ck_assert_int_eq(ppi_topology_place(&t, 1, 2, 0, cpus), PP_OK);
+    ck_assert_str_eq(show(&cpus[0]), "4-7"); /* within a NUMA node still */
+    ck_assert_int_eq(ppi_topology_place(&t, 4, 1, 3, cpus), PP_OK);
+    ck_assert_str_eq(show(&cpus[1]), "2-3");
+    ck_assert_int_eq(ppi_topology_place(&t, 2, 2, 3, cpus), PP_OK);
+    ck_assert_str_eq(show(&cpus[0]), "0-3");
+    ck_assert_int_eq(ppi_topology_place(&t, 1, 1, 99, cpus), PP_OK); /* a unit of none of them */
+    ck_assert_str_eq(show(&cpus[0]), "0-1");
 }
 END_TEST
 
@@ -222,9 +241,9 @@ START_TEST(placing_no_workers_or_no_cores_is_an_argument_error)
     struct ppi_cpus cpus, before;
     memset(&cpus, 0x5a, sizeof cpus);
     before = cpus;
-    ck_assert_int_eq(ppi_topology_place(&t, 0, 1, &cpus), PP_ERR_ARG);
-    ck_assert_int_eq(ppi_topology_place(&t, -1, 1, &cpus), PP_ERR_ARG);
-    ck_assert_int_eq(ppi_topology_place(&t, 1, 0, &cpus), PP_ERR_ARG);
+    ck_assert_int_eq(ppi_topology_place(&t, 0, 1, -1, &cpus), PP_ERR_ARG);
+    ck_assert_int_eq(ppi_topology_place(&t, -1, 1, -1, &cpus), PP_ERR_ARG);
+    ck_assert_int_eq(ppi_topology_place(&t, 1, 0, -1, &cpus), PP_ERR_ARG);
     ck_assert_int_eq(pp_last_error_code(), PP_ERR_ARG);
     ck_assert(ppi_cpus_equal(&cpus, &before));
 }
@@ -260,7 +279,7 @@ START_TEST(binding_binds_a_forked_child)
     ck_assert_int_eq(ppi_topology_load(&t), PP_OK);
     cpus = calloc((size_t)t.allowed_cores, sizeof *cpus);
     t.limit = t.allowed_cores; /* whatever limits this test */
-    ck_assert_int_eq(ppi_topology_place(&t, t.allowed_cores, 1, cpus), PP_OK);
+    ck_assert_int_eq(ppi_topology_place(&t, t.allowed_cores, 1, -1, cpus), PP_OK);
     for (int i = 0; i < t.allowed_cores; i++) {
         pid_t pid = fork();
         if (pid == 0) {
@@ -317,6 +336,7 @@ int main(void)
     tcase_add_test(c, placement_over_all_counts_is_disjoint_and_complete_or_shared_by_all);
     tcase_add_test(c, only_allowed_units_are_given_out);
     tcase_add_test(c, workers_roam_where_a_limit_says_that_cores_are_shared_with_others);
+    tcase_add_test(c, the_core_of_the_opener_is_left_to_it_where_others_suffice);
     tcase_add_test(c, placing_no_workers_or_no_cores_is_an_argument_error);
     tcase_add_test(c, set_operations);
     tcase_add_test(c, binding_binds_a_forked_child);
