@@ -5,7 +5,8 @@
 
 #include <stdint.h>
 
-#define PPI_AHEAD_NS 200000.0 /* of work, per worker */
+#define PPI_AHEAD_NS 1000000.0 /* of work, per worker */
+#define PPI_ALONE_NS 200000.0 /* … for one that gives nothing back while a job runs */
 #define PPI_DEPTH_LEAST 2
 #define PPI_DEPTH_MOST 256
 
@@ -21,7 +22,8 @@
 
 /* A worker that has more jobs rings no sooner than this after its last ring: to be woken for each short job costs more than
  * the job, and takes the core of another worker. Who sleeps looks once by itself in the double of that time. */
-#define PPI_RING_GAP_NS 100000ull
+#define PPI_RING_GAP_NS 250000ull
+#define PPI_RING_GAP_UNAWAITED_NS 500000ull /* the program computes meanwhile, and the worker's queue lasts as long again */
 
 /* Exponentially weighted mean of durations; 0 = nothing measured yet. A duration counts as at most the double of the mean and
  * a microsecond: a worker that loses its core for milliseconds must not make short tasks look long, since then too few of
@@ -33,19 +35,24 @@ static inline double ppi_mean_update(double mean_ns, uint64_t duration_ns)
     return mean_ns + ((d < most ? d : most) - mean_ns) / 16;
 }
 
-static inline uint32_t ppi_depth_for(double mean_ns)
+static inline uint32_t ppi_depth_of(double mean_ns, double ahead_ns)
 {
     if (mean_ns <= 0) return PPI_DEPTH_LEAST;
-    if (mean_ns * PPI_DEPTH_MOST <= PPI_AHEAD_NS) return PPI_DEPTH_MOST; /* without a division, for the shortest */
-    double depth = PPI_AHEAD_NS / mean_ns;
+    if (mean_ns * PPI_DEPTH_MOST <= ahead_ns) return PPI_DEPTH_MOST; /* without a division, for the shortest */
+    double depth = ahead_ns / mean_ns;
     return depth < PPI_DEPTH_LEAST ? PPI_DEPTH_LEAST : depth > PPI_DEPTH_MOST ? PPI_DEPTH_MOST : (uint32_t)depth;
+}
+
+static inline uint32_t ppi_depth_for(double mean_ns)
+{
+    return ppi_depth_of(mean_ns, PPI_AHEAD_NS);
 }
 
 /* The same for an agent that cannot give back what waits behind a running job: of jobs that may be long it gets one at a
  * time. */
 static inline uint32_t ppi_depth_alone(double mean_ns, double last_ns)
 {
-    return mean_ns <= 0 || mean_ns >= PPI_AHEAD_NS || last_ns >= PPI_AHEAD_NS ? 1 : ppi_depth_for(mean_ns);
+    return mean_ns <= 0 || mean_ns >= PPI_ALONE_NS || last_ns >= PPI_ALONE_NS ? 1 : ppi_depth_of(mean_ns, PPI_ALONE_NS);
 }
 
 #endif

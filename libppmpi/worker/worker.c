@@ -192,9 +192,10 @@ static int has_job(const struct ppi_worker *worker)
 static void ring(struct ppi_worker *worker, int leaves)
 {
     struct ppi_doorbell *bell = worker->workspace->bell;
-    if (atomic_load(&bell->listener) == PPI_LISTENER_NONE) return;
-    uint64_t now = ppi_now_ns();
-    if (!leaves && has_job(worker) && now - worker->rang_ns < PPI_RING_GAP_NS) return;
+    uint32_t listener = atomic_load(&bell->listener);
+    if (listener == PPI_LISTENER_NONE) return;
+    uint64_t now = ppi_now_ns(), gap = listener == PPI_LISTENER_WAITER ? PPI_RING_GAP_NS : PPI_RING_GAP_UNAWAITED_NS;
+    if (!leaves && has_job(worker) && now - worker->rang_ns < gap) return;
     if (ppi_doorbell_ring(bell)) worker->rang_ns = now;
 }
 

@@ -34,6 +34,16 @@ START_TEST(depth_is_as_much_work_as_is_wanted_ahead)
 }
 END_TEST
 
+START_TEST(who_gives_nothing_back_gets_less_ahead)
+{
+    ck_assert_uint_eq(ppi_depth_alone(0, 0), 1);
+    ck_assert_uint_eq(ppi_depth_alone(PPI_ALONE_NS / 4, 1), 4);
+    ck_assert_uint_eq(ppi_depth_alone(PPI_ALONE_NS, 1), 1);
+    ck_assert_uint_eq(ppi_depth_alone(PPI_ALONE_NS / 4, PPI_ALONE_NS), 1); /* the last one was long */
+    ck_assert_uint_eq(ppi_depth_alone(0.001, 1), PPI_DEPTH_MOST);
+}
+END_TEST
+
 START_TEST(first_duration_is_the_mean)
 {
     ck_assert(ppi_mean_update(0, 0) > 0); /* measured, however short: 0 would mean that nothing is */
@@ -74,6 +84,7 @@ int main(void)
     tcase_add_test(c, nothing_measured_is_the_least_depth);
     tcase_add_test(c, depth_stays_within_its_bounds_and_falls_with_the_duration);
     tcase_add_test(c, depth_is_as_much_work_as_is_wanted_ahead);
+    tcase_add_test(c, who_gives_nothing_back_gets_less_ahead);
     tcase_add_test(c, first_duration_is_the_mean);
     tcase_add_test(c, mean_stays_between_the_extremes_and_follows_a_change);
     tcase_add_test(c, largest_duration_is_no_trouble);
