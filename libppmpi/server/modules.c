@@ -59,10 +59,22 @@ static uint32_t find(const struct ppi_modules *modules, const struct ppi_module_
     return UINT32_MAX;
 }
 
+/* Whether workers can get it: that is asked once, since the store keeps the file open. */
+static int check(const struct ppi_module_found *found)
+{
+    char id[2 * PPI_BUILD_ID_MAX + 1];
+    if (found->fd >= 0 || found->inherited) return PP_OK;
+    ppi_build_id_text(found->info.build_id, found->info.build_id_bytes, id);
+    return ppi_error(PP_ERR_MODULE, "module '%.300s' (build id %s) cannot be given to workers: %s", found->info.path, id,
+                     found->why);
+}
+
 static int add(struct pp_server *s, struct ppi_module_found *found, uint32_t *number)
 {
     struct ppi_modules *modules = &s->modules;
     size_t words = (size_t)(s->rank_count + 31) / 32;
+    int status = check(found);
+    if (status != PP_OK) return status;
     if (modules->count == PPI_MODULES_MAX)
         return ppi_error(PP_ERR_LIMIT, "functions of more than %d shared objects have been submitted", PPI_MODULES_MAX);
     struct ppi_server_module *m = calloc(1, sizeof *m);
@@ -84,25 +96,12 @@ static int add(struct pp_server *s, struct ppi_module_found *found, uint32_t *nu
     return PP_OK;
 }
 
-static int check(const struct ppi_module_found *list, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        char id[2 * PPI_BUILD_ID_MAX + 1];
-        if (list[i].fd >= 0 || list[i].inherited) continue;
-        ppi_build_id_text(list[i].info.build_id, list[i].info.build_id_bytes, id);
-        return ppi_error(PP_ERR_MODULE, "module '%.300s' (build id %s) cannot be given to workers: %s",
-                         list[i].info.path, id, list[i].why);
-    }
-    return PP_OK;
-}
-
 int ppi_modules_find(struct pp_server *s, uintptr_t address, struct ppi_function_ref *ref)
 {
     struct ppi_module_found *list;
     size_t count;
     uint32_t number = 0;
     int status = ppi_module_closure(address, &list, &count);
-    if (status == PP_OK) status = check(list, count);
     for (size_t i = 0; status == PP_OK && i < count; i++) {
         number = find(&s->modules, &list[i].info);
         if (number == UINT32_MAX) status = add(s, &list[i], &number);

@@ -38,7 +38,7 @@ void ppi_modules_init(struct pp_server *s);
 void ppi_modules_fini(struct pp_server *s);
 
 /* Fills in the module in which that address lies and what it needs, when it travels. Those that are new are made
- * known to our own workers. PP_ERR_MODULE when the very build of one cannot be read any more. */
+ * known to our own workers. PP_ERR_MODULE when the very build of a new one cannot be read any more. */
 int ppi_modules_find(struct pp_server *s, uintptr_t address, struct ppi_function_ref *ref);
 
 /* Before a rank is told of that function. */

@@ -84,6 +84,16 @@ END
     fi
 fi
 
+# ---- Without root's privileges, which can read a mapped file that has no name any more; others are tested so anyway.
+if [ "$(id -u)" -ne 0 ]; then
+    :
+elif ! command -v setpriv > /dev/null; then
+    echo "not tested: plug-ins without privileges: there is no setpriv"
+else
+    bounded 120 setpriv --bounding-set=-all --inh-caps=-all --ambient-caps=-all "$build/tests/farm_modules"
+    [ $status -eq 0 ] || [ $status -eq 77 ] || fail "plug-ins without privileges"
+fi
+
 # ---- The variable says what the option says.
 bounded 60 env PPMPI_MODULES=/no/where.so "$build/tests/fault_modules" 1 /no/where.so
 [ $status -eq 1 ] && [ "$(lines "$out" "^refused: option modules: '/no/where.so' cannot be opened: .*No such file")" -eq 1 ] || fail "PPMPI_MODULES"
