@@ -5,6 +5,7 @@
 #include "base/policy.h"
 #include "base/status.h"
 #include "function/function.h"
+#include "function/module.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -46,15 +47,23 @@ void ppi_worker_fini(struct ppi_worker *worker)
     ppi_module_loader_fini(&worker->modules);
 }
 
+/* Once a module was unloaded, what was found in it is not there any more, and another may lie in its place. */
+static void forget_unloaded(struct ppi_worker *worker)
+{
+    uint64_t unloads = ppi_module_unloads();
+    if (unloads == worker->unloads) return;
+    worker->unloads = unloads;
+    memset(worker->functions, 0, PPI_FUNCTIONS_MAX * sizeof(pp_function));
+}
+
 /* A function that lies in no module of this process: the module is loaded first. */
 static int load(struct ppi_worker *worker, const struct ppi_function_ref *ref, pp_function *out)
 {
     struct ppi_module_loader *loader = &worker->modules;
-    uint32_t unloads = loader->unloads;
     loader->meanwhile = worker->meanwhile;
     loader->meanwhile_ctx = worker->meanwhile_ctx;
     int status = ppi_module_load(loader, ref);
-    if (loader->unloads != unloads) memset(worker->functions, 0, PPI_FUNCTIONS_MAX * sizeof(pp_function));
+    forget_unloaded(worker); /* others may have had to go for it */
     if (status == PP_OK) status = ppi_function_find(ref, out);
     return status;
 }
@@ -62,9 +71,10 @@ static int load(struct ppi_worker *worker, const struct ppi_function_ref *ref, p
 static pp_function find(struct ppi_worker *worker, uint32_t index)
 {
     pp_function *known = &worker->functions[index % PPI_FUNCTIONS_MAX];
+    const char *entry = worker->workspace->functions + (size_t)(index % PPI_FUNCTIONS_MAX) * PPI_FUNCTION_BYTES;
+    const struct ppi_function_ref *ref = (const struct ppi_function_ref *)(const void *)entry;
+    if (!worker->process && ref->travels) forget_unloaded(worker); /* the program closes what it likes */
     if (!*known) {
-        const char *entry = worker->workspace->functions + (size_t)(index % PPI_FUNCTIONS_MAX) * PPI_FUNCTION_BYTES;
-        const struct ppi_function_ref *ref = (const struct ppi_function_ref *)(const void *)entry;
         int travels = ref->travels > 0 && ref->build_id_bytes > 0;
         int status = travels ? ppi_function_find_loaded(ref, known) : ppi_function_find(ref, known);
         if (travels && status == PP_END) status = load(worker, ref, known);

@@ -40,7 +40,8 @@ struct ppi_worker {
     long pid;    /* of the process that is the worker, to recognise its forked children; 0 for a thread */
     char *alive; /* a page that a forked child finds wiped, or NULL */
     struct ppi_collector collector;
-    pp_function *functions; /* found so far, by index */
+    pp_function *functions; /* found so far, by index, */
+    uint64_t unloads;       /* … when so many modules had been unloaded */
     struct ppi_module_loader modules; /* what had to be loaded for them */
 
     /* Small results are written into a page-guarded private buffer and copied: a task that runs past its end meets
