@@ -89,15 +89,18 @@ static int is_inherited(const struct loaded *l)
 
 /* ---- what is loaded now */
 
-static void copy_needed(struct loaded *l, const struct ppi_module *module)
+/* 0 without memory. */
+static int copy_needed(struct loaded *l, const struct ppi_module *module)
 {
     size_t at = 0, count = 0;
     while (ppi_module_needed(module, &at))
         count++;
-    if (count == 0 || !(l->needed = calloc(count, sizeof *l->needed))) return;
+    if (count == 0) return 1;
+    if (!(l->needed = calloc(count, sizeof *l->needed))) return 0;
     at = 0;
     for (const char *name; l->needed_count < count && (name = ppi_module_needed(module, &at));)
-        if ((l->needed[l->needed_count] = strdup(name))) l->needed_count++;
+        if (!(l->needed[l->needed_count++] = strdup(name))) return 0;
+    return 1;
 }
 
 static int copy(const struct ppi_module *module, void *arg)
@@ -118,10 +121,11 @@ static int copy(const struct ppi_module *module, void *arg)
     l->soname = strdup(soname ? soname : "");
     s->count++;
     if (!l->name || !l->soname) return s->no_memory = 1;
-    if (!module->kernel) copy_needed(l, module);
+    if (!module->kernel && !copy_needed(l, module)) return s->no_memory = 1;
     if (ppi_module_holds(module, s->address)) s->root = s->count - 1;
     char path[1024];
-    if (!module->kernel && ppi_module_path(module, path, sizeof path) > 0) l->path = strdup(path);
+    if (!module->kernel && ppi_module_path(module, path, sizeof path) > 0 && !(l->path = strdup(path)))
+        return s->no_memory = 1;
     /* A hash takes long; it is taken of those that are wanted. */
     l->id_bytes = ppi_module_build_id(module, l->id);
     return 0;

@@ -80,25 +80,28 @@ int ppi_module_offer(struct ppi_module_store *store, uint32_t number, const stru
     return 0;
 }
 
-/* A file without a name, from which code can be run. */
+static int runs_code(int fd)
+{
+    void *page = ftruncate(fd, 1) == 0 ? mmap(NULL, 1, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0) : MAP_FAILED;
+    return page != MAP_FAILED && munmap(page, 1) == 0;
+}
+
+/* A file without a name, from which code can be run. -1 with errno: EACCES when the system lets none be run. */
 static int make_file(const char *path)
 {
     const char *slash = strrchr(path, '/'), *folder = getenv("TMPDIR");
     char name[200];
+    int refused = 0;
     snprintf(name, sizeof name, "%.199s", slash ? slash + 1 : path);
     int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC);
     if (fd < 0) fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
     for (int i = 0; i < 2; i++) {
-        void *page = MAP_FAILED;
-        if (fd >= 0 && ftruncate(fd, 1) == 0) page = mmap(NULL, 1, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
-        if (page != MAP_FAILED) {
-            munmap(page, 1);
-            return fd;
-        }
+        if (fd >= 0 && runs_code(fd)) return fd;
+        refused |= errno == EACCES || errno == EPERM;
         if (fd >= 0) close(fd);
         if (i == 0) fd = open(folder && *folder ? folder : "/tmp", O_TMPFILE | O_RDWR | O_EXCL | O_CLOEXEC, 0700);
     }
-    errno = EACCES;
+    if (refused) errno = EACCES;
     return -1;
 }
 
@@ -121,13 +124,13 @@ void *ppi_module_receive(struct ppi_module_store *store, uint32_t number)
         return map;
     }
     if (fd >= 0) close(fd);
-    if (error == EACCES || error == EPERM)
+    if (error == EACCES)
         snprintf(why, sizeof why,
                  "this system lets no code be run from memory (memfd_create), nor from a file in $TMPDIR");
     else
         snprintf(why, sizeof why, "no memory for its %llu bytes%s%s", (unsigned long long)info->bytes,
                  error ? ": " : "", error ? strerror(error) : "");
-    ppi_module_fail(store, number, error == EACCES || error == EPERM ? PP_ERR_MODULE : PP_ERR_NOMEM, why);
+    ppi_module_fail(store, number, error == EACCES ? PP_ERR_MODULE : PP_ERR_NOMEM, why);
     return NULL;
 }
 

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -35,6 +36,17 @@ static int shell(const char *format, ...)
     vsnprintf(command, sizeof command, format, list);
     va_end(list);
     return system(command);
+}
+
+/* Instead of the system's, for the whole program: of so many calls the last finds no memory; 0 = none. */
+static int calls_to_failure;
+
+char *strdup(const char *text)
+{
+    if (calls_to_failure > 0 && --calls_to_failure == 0) return NULL;
+    size_t bytes = strlen(text) + 1;
+    char *copy = malloc(bytes);
+    return copy ? memcpy(copy, text, bytes) : NULL;
 }
 
 static int have_cc(void)
@@ -215,6 +227,35 @@ START_TEST(a_file_that_was_moved_is_found_and_one_that_was_replaced_is_not_taken
 }
 END_TEST
 
+/* A list that lacks something would be worse than none. */
+START_TEST(without_memory_there_is_no_list)
+{
+    if (!have_cc()) return;
+    build_helper("i", 5, "");
+    build("i", "plug", "helper()", "-L. -ldep -lm -Wl,-rpath,'$ORIGIN'");
+    uintptr_t value = value_of(opened("i/plug.so"));
+    int failures = 0;
+    for (;; failures++) {
+        struct ppi_module_found *list = NULL;
+        size_t count = 0;
+        calls_to_failure = failures + 1;
+        int status = ppi_module_closure(value, &list, &count);
+        int was_met = calls_to_failure == 0;
+        calls_to_failure = 0;
+        if (!was_met) {
+            ck_assert_int_eq(status, PP_OK);
+            ck_assert_uint_eq(count, 2);
+            ppi_module_free(list, count);
+            break;
+        }
+        ck_assert_int_eq(status, PP_ERR_NOMEM);
+        ck_assert_ptr_null(list);
+        ck_assert_uint_eq(count, 0);
+    }
+    ck_assert_int_gt(failures, 8);
+}
+END_TEST
+
 /* ---- the table, images and loading: everything in this process, which has closed the plug-in again */
 
 /* The whole way of a module that its holder does not have. */
@@ -365,6 +406,24 @@ START_TEST(there_is_no_memory_for_the_largest)
 }
 END_TEST
 
+START_TEST(where_no_file_can_be_opened_it_says_so)
+{
+    struct ppi_module_info info = {.build_id_bytes = 20, .bytes = 100, .path = "/no/where.so"};
+    struct rlimit before, none;
+    ck_assert_int_eq(ppi_module_offer(&store, 0, &info), 0);
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = before;
+    none.rlim_cur = 0;
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+    void *memory = ppi_module_receive(&store, 0);
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+    ck_assert_ptr_null(memory);
+    const struct ppi_module_entry *entry = ppi_module_wait(&workspace, 0, NULL, NULL);
+    ck_assert_int_eq(entry->status, PP_ERR_NOMEM);
+    ck_assert_str_eq(entry->why, "no memory for its 100 bytes: Too many open files");
+}
+END_TEST
+
 static void *publish_later(void *arg)
 {
     struct ppi_module_info info = {.build_id_bytes = 20, .bytes = 1, .path = "/no/where.so"};
@@ -450,11 +509,13 @@ int main(void)
     tcase_add_test(tests, the_program_and_the_system_do_not_travel);
     tcase_add_test(tests, a_plugin_travels_with_what_it_needs_in_the_order_of_loading);
     tcase_add_test(tests, a_file_that_was_moved_is_found_and_one_that_was_replaced_is_not_taken_for_it);
+    tcase_add_test(tests, without_memory_there_is_no_list);
     tcase_add_test(tests, an_image_is_loaded_and_cannot_be_written_any_more);
     tcase_add_test(tests, a_node_that_has_the_build_takes_its_own);
     tcase_add_test(tests, what_does_not_come_says_why);
     tcase_add_test(tests, the_loaders_words_are_told_to_the_end);
     tcase_add_test(tests, there_is_no_memory_for_the_largest);
+    tcase_add_test(tests, where_no_file_can_be_opened_it_says_so);
     tcase_add_test(tests, who_waits_is_woken);
     tcase_add_test(tests, who_has_to_receive_it_is_called_meanwhile);
     tcase_add_test(tests, a_library_is_found_by_a_name_that_it_was_given);
