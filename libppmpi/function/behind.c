@@ -13,8 +13,7 @@ struct place {
 static int holds(const struct ppi_module *module, void *arg)
 {
     const struct place *p = arg;
-    return module->base == p->map->l_addr && strcmp(module->name, p->map->l_name) == 0 &&
-           ppi_module_holds(module, p->address);
+    return ppi_module_is(module, p->map->l_addr, p->map->l_name) && ppi_module_holds(module, p->address);
 }
 
 /* What the name means in the library itself, which is not what it means to the program. */

@@ -137,19 +137,13 @@ struct other {
     char path[1024];
 };
 
-static const char *file_name(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash != NULL ? slash + 1 : path;
-}
-
 static int look_at(const struct ppi_module *module, void *arg)
 {
     struct other *o = arg;
     if (o->executable ? !module->executable
         : o->map != NULL
-            ? module->base != o->map->l_addr || strcmp(module->name, o->map->l_name) != 0
-            : module->executable || module->kernel || strcmp(file_name(module->name), o->file) != 0)
+            ? !ppi_module_is(module, o->map->l_addr, o->map->l_name)
+            : module->executable || module->kernel || strcmp(ppi_file_name(module->name), o->file) != 0)
         return 0;
     unsigned char id[PPI_BUILD_ID_MAX];
     ppi_build_id_text(id, ppi_module_id(module, id), o->id);
@@ -175,7 +169,7 @@ static int find_by_opening(const struct ppi_function_ref *ref, pp_function *out)
         char reason[512];
         const char *text = dlerror();
         snprintf(reason, sizeof reason, "%s", text != NULL ? text : "unknown reason");
-        struct other same_name = {.file = file_name(ref->module)};
+        struct other same_name = {.file = ppi_file_name(ref->module)};
         ppi_module_each(look_at, &same_name);
         if (same_name.found) return wrong_build(ref, &same_name);
         return ppi_error(PP_ERR_MODULE, "module '%.300s' is not loaded in this process and cannot be opened: %s",

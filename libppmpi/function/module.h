@@ -5,6 +5,7 @@
 #include "function/function.h"
 
 #include <link.h>
+#include <string.h>
 
 /* Valid during the visit in which it is handed out. */
 struct ppi_module {
@@ -20,6 +21,12 @@ struct ppi_module {
 /* Calls visit for each module, until it returns something other than 0, which is then returned. The loader's lock is
  * held meanwhile: visit must not load or unload. */
 int ppi_module_each(int (*visit)(const struct ppi_module *module, void *arg), void *arg);
+
+/* Whether the loader knows it by this name, at this place: what link maps and modules have in common. */
+static inline int ppi_module_is(const struct ppi_module *module, uintptr_t base, const char *name)
+{
+    return module->base == base && strcmp(module->name, name) == 0;
+}
 
 /* 1 when the address, or the offset from the base, lies in the module at all / in its code. */
 int ppi_module_holds(const struct ppi_module *module, uintptr_t address);
@@ -43,5 +50,12 @@ uint64_t ppi_module_unloads(void);
 
 /* Path of the module's file, absolute if that can be found out. Returns its length, or -1 when it does not fit. */
 int ppi_module_path(const struct ppi_module *module, char *path, size_t bytes);
+
+/* What comes after the last slash. */
+static inline const char *ppi_file_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
 
 #endif

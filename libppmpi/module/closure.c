@@ -145,12 +145,6 @@ static void forget(struct snapshot *s)
     free(s->modules);
 }
 
-static const char *file_name(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
-}
-
 /* The module that the loader has taken for a name, as it goes about that: the first that is called so. */
 static size_t resolve(const struct snapshot *s, const char *name)
 {
@@ -159,7 +153,7 @@ static size_t resolve(const struct snapshot *s, const char *name)
             (strcmp(s->modules[i].soname, name) == 0 || strcmp(s->modules[i].name, name) == 0))
             return i;
     for (size_t i = 0; i < s->count; i++)
-        if (!s->modules[i].executable && strcmp(file_name(s->modules[i].name), file_name(name)) == 0) return i;
+        if (!s->modules[i].executable && strcmp(ppi_file_name(s->modules[i].name), ppi_file_name(name)) == 0) return i;
     return NONE;
 }
 
@@ -212,7 +206,7 @@ static int open_mapped(uintptr_t address, const unsigned char *id, int id_bytes)
 static int hash_root(const struct ppi_module *module, void *arg)
 {
     struct loaded *l = arg;
-    if (module->base != l->base || strcmp(module->name, l->name) != 0) return 0;
+    if (!ppi_module_is(module, l->base, l->name)) return 0;
     l->id_bytes = ppi_module_id(module, l->id);
     return 1;
 }
@@ -292,7 +286,7 @@ int ppi_module_closure(uintptr_t address, struct ppi_module_found **out, size_t 
     for (size_t i = 0; status == PP_OK && i < list.count; i++) {
         struct loaded *l = &s.modules[list.index[i]];
         open_file(l, &list.found[i]);
-        const char *alias = l->alias ? l->alias : *l->soname ? l->soname : file_name(l->name);
+        const char *alias = l->alias ? l->alias : *l->soname ? l->soname : ppi_file_name(l->name);
         if (strlen(alias) < PPI_MODULE_ALIAS_MAX) strcpy(list.found[i].info.alias, alias);
     }
     if (status == PP_OK) {

@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "base/status.h"
 #include "function/identity.h"
+#include "function/module.h"
 #include "module/closure.h"
 
 #include <errno.h>
@@ -89,10 +90,10 @@ static int runs_code(int fd)
 /* A file without a name, from which code can be run. -1 with errno: EACCES when the system lets none be run. */
 static int make_file(const char *path)
 {
-    const char *slash = strrchr(path, '/'), *folder = getenv("TMPDIR");
+    const char *folder = getenv("TMPDIR");
     char name[200];
     int refused = 0;
-    snprintf(name, sizeof name, "%.199s", slash ? slash + 1 : path);
+    snprintf(name, sizeof name, "%.199s", ppi_file_name(path));
     int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC);
     if (fd < 0) fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
     for (int i = 0; i < 2; i++) {

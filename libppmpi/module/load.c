@@ -42,7 +42,7 @@ struct meaning {
 static int look_at(const struct ppi_module *module, void *arg)
 {
     struct meaning *m = arg;
-    if (module->base != m->map->l_addr || strcmp(module->name, m->map->l_name) != 0) return 0;
+    if (!ppi_module_is(module, m->map->l_addr, m->map->l_name)) return 0;
     m->id_bytes = ppi_module_id(module, m->id);
     snprintf(m->path, sizeof m->path, "%s", module->name);
     return 1;
