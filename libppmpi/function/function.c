@@ -1,6 +1,7 @@
 #include "function/function.h"
 
 #include "base/status.h"
+#include "function/identity.h"
 #include "function/module.h"
 
 #include <dlfcn.h>
@@ -99,7 +100,7 @@ static int find_by_id(const struct ppi_module *module, void *arg)
     /* Only a reference that holds a hash is worth hashing for. */
     int length = ref->build_id_bytes == PPI_MODULE_HASH_BYTES ? ppi_module_id(module, id)
                                                               : ppi_module_build_id(module, id);
-    if (length != ref->build_id_bytes || memcmp(id, ref->build_id, (size_t)length) != 0) return 0;
+    if (!ppi_same_build(id, length, ref->build_id, ref->build_id_bytes)) return 0;
     s->found = 1;
     s->in_code = ppi_module_has_code(module, ref->offset);
     s->address = module->base + (uintptr_t)ref->offset;

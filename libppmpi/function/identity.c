@@ -165,7 +165,7 @@ int ppi_file_open(const char *path, const unsigned char *id, int id_bytes)
     unsigned char found[PPI_BUILD_ID_MAX];
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd < 0) return -1;
-    if (ppi_file_id(fd, found) == id_bytes && memcmp(found, id, (size_t)id_bytes) == 0) return fd;
+    if (ppi_same_build(found, ppi_file_id(fd, found), id, id_bytes)) return fd;
     close(fd);
     errno = ENOEXEC;
     return -1;

@@ -6,6 +6,12 @@
 
 #include <link.h>
 #include <stddef.h>
+#include <string.h>
+
+static inline int ppi_same_build(const unsigned char *a, int a_bytes, const unsigned char *b, int b_bytes)
+{
+    return a_bytes == b_bytes && memcmp(a, b, (size_t)a_bytes) == 0;
+}
 
 /* The build id among the notes in [notes, notes + bytes), whose fields are padded to align bytes: its length, or
  * 0. */

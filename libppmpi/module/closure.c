@@ -72,8 +72,7 @@ void ppi_module_note_inherited(void)
 int ppi_module_was_inherited(const unsigned char *build_id, int bytes)
 {
     for (size_t i = 0; i < inherited.count; i++)
-        if (inherited.modules[i].id_bytes == bytes && memcmp(inherited.modules[i].id, build_id, (size_t)bytes) == 0)
-            return 1;
+        if (ppi_same_build(inherited.modules[i].id, inherited.modules[i].id_bytes, build_id, bytes)) return 1;
     return 0;
 }
 
@@ -81,8 +80,8 @@ static int is_inherited(const struct loaded *l)
 {
     for (size_t i = 0; i < inherited.count; i++) {
         if (inherited.modules[i].base != l->base) continue;
-        return inherited.modules[i].id_bytes == 0 || (inherited.modules[i].id_bytes == l->id_bytes &&
-                                                      memcmp(inherited.modules[i].id, l->id, (size_t)l->id_bytes) == 0);
+        return inherited.modules[i].id_bytes == 0 ||
+               ppi_same_build(inherited.modules[i].id, inherited.modules[i].id_bytes, l->id, l->id_bytes);
     }
     return 0;
 }

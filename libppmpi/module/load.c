@@ -17,7 +17,7 @@
 
 static int is_id(const struct ppi_module_info *info, const unsigned char *id, int bytes)
 {
-    return bytes == info->build_id_bytes && memcmp(id, info->build_id, (size_t)bytes) == 0;
+    return ppi_same_build(id, bytes, info->build_id, info->build_id_bytes);
 }
 
 static int is_loaded(const struct ppi_module_info *info)

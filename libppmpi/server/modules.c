@@ -49,7 +49,7 @@ static void set_bit(uint32_t *bits, int rank)
 
 static int same_build(const struct ppi_module_info *a, const struct ppi_module_info *b)
 {
-    return a->build_id_bytes == b->build_id_bytes && memcmp(a->build_id, b->build_id, (size_t)a->build_id_bytes) == 0;
+    return ppi_same_build(a->build_id, a->build_id_bytes, b->build_id, b->build_id_bytes);
 }
 
 static uint32_t find(const struct ppi_modules *modules, const struct ppi_module_info *info)
