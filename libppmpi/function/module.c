@@ -186,29 +186,32 @@ uint64_t ppi_module_unloads(void)
 
 /* ---- Path ---------------------------------------------------------------------------------------------- */
 
-/* What the kernel says is mapped at an address, for modules that were opened by a relative path: the program may have
- * changed its directory since. */
-static int mapped_path(uintptr_t address, char *path, size_t bytes)
+int ppi_module_mapping(uintptr_t address, unsigned long *from, unsigned long *to, char *path, size_t bytes)
 {
     FILE *maps = fopen("/proc/self/maps", "re");
-    if (maps == NULL) return -1;
     char *line = NULL;
     size_t room = 0;
-    int length = -1;
-    while (length < 0 && getline(&line, &room, maps) > 0) {
-        unsigned long from, to;
+    int found = 0;
+    path[0] = '\0';
+    while (maps && !found && getline(&line, &room, maps) > 0) {
         int at = 0;
-        if (sscanf(line, "%lx-%lx %*s %*s %*s %*s %n", &from, &to, &at) < 2) continue;
-        if (address < from || address >= to) continue;
+        if (sscanf(line, "%lx-%lx %*s %*s %*s %*s %n", from, to, &at) < 2) continue;
+        if (address < *from || address >= *to) continue;
+        found = 1;
         line[strcspn(line, "\n")] = '\0';
         size_t n = at > 0 ? strlen(line + at) : 0;
-        if (n == 0 || n >= bytes || line[at] != '/') break;
-        memcpy(path, line + at, n + 1);
-        length = (int)n;
+        if (n < bytes && line[at] == '/') memcpy(path, line + at, n + 1);
     }
     free(line);
-    fclose(maps);
-    return length;
+    if (maps) fclose(maps);
+    return found;
+}
+
+/* For modules that were opened by a relative path: the program may have changed its directory since. */
+static int mapped_path(uintptr_t address, char *path, size_t bytes)
+{
+    unsigned long from, to;
+    return ppi_module_mapping(address, &from, &to, path, bytes) && *path ? (int)strlen(path) : -1;
 }
 
 int ppi_module_path(const struct ppi_module *module, char *path, size_t bytes)

@@ -51,6 +51,10 @@ uint64_t ppi_module_unloads(void);
 /* Path of the module's file, absolute if that can be found out. Returns its length, or -1 when it does not fit. */
 int ppi_module_path(const struct ppi_module *module, char *path, size_t bytes);
 
+/* What the kernel has mapped at an address: 1, with the range and its file's path, which is "" when it has none or
+ * it does not fit; 0 when there is nothing. */
+int ppi_module_mapping(uintptr_t address, unsigned long *from, unsigned long *to, char *path, size_t bytes);
+
 /* What comes after the last slash. */
 static inline const char *ppi_file_name(const char *path)
 {

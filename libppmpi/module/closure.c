@@ -189,17 +189,12 @@ static int move_up(int fd)
  * privileged only. */
 static int open_mapped(uintptr_t address, const unsigned char *id, int id_bytes)
 {
-    FILE *maps = fopen("/proc/self/maps", "re");
-    char line[2048], range[128] = "", path[1024] = "";
-    while (maps && !*range && fgets(line, sizeof line, maps)) {
-        unsigned long from, to;
-        if (sscanf(line, "%lx-%lx %*s %*s %*s %*s %1023[^\n]", &from, &to, path) < 2 || address < from || address >= to)
-            continue;
-        snprintf(range, sizeof range, "/proc/self/map_files/%lx-%lx", from, to);
-    }
-    if (maps) fclose(maps);
-    int fd = *range && *path == '/' ? ppi_file_open(path, id, id_bytes) : -1;
-    return fd < 0 && *range ? ppi_file_open(range, id, id_bytes) : fd;
+    char range[128], path[1024];
+    unsigned long from, to;
+    if (!ppi_module_mapping(address, &from, &to, path, sizeof path)) return -1;
+    int fd = *path ? ppi_file_open(path, id, id_bytes) : -1;
+    snprintf(range, sizeof range, "/proc/self/map_files/%lx-%lx", from, to);
+    return fd < 0 ? ppi_file_open(range, id, id_bytes) : fd;
 }
 
 static int hash_root(const struct ppi_module *module, void *arg)
