@@ -72,19 +72,24 @@ static void fill(struct library *l, const char *path, const char *name)
     l->hash.buckets = l->hash.first = l->hash.words = 1;
 }
 
-/* The loader takes a path that it has seen for what it found there, and numbers of descriptors come again. */
+int ppi_module_new_path(const char *folder, int fd, char *path, size_t bytes)
+{
+    size_t end = (size_t)snprintf(path, bytes, "%s", folder);
+    for (int n = 0; n <= 100 && end + 16 < bytes; n++, end += 2) {
+        void *handle;
+        snprintf(path + end, bytes - end, "%d", fd);
+        if (!(handle = dlopen(path, RTLD_LAZY | RTLD_NOLOAD))) return 1;
+        dlclose(handle);
+        memcpy(path + end, "./", 3);
+    }
+    return 0;
+}
+
 static void *open_new(int fd)
 {
-    char path[128] = "/proc/self/fd/";
-    void *handle;
-    while (strlen(path) < sizeof path - 16) {
-        char whole[160];
-        snprintf(whole, sizeof whole, "%s%d", path, fd);
-        if (!(handle = dlopen(whole, RTLD_LAZY | RTLD_NOLOAD))) return dlopen(whole, RTLD_NOW | RTLD_LOCAL);
-        dlclose(handle);
-        strcat(path, "./");
-    }
-    return NULL;
+    char path[256];
+    if (!ppi_module_new_path("/proc/self/fd/", fd, path, sizeof path)) return NULL;
+    return dlopen(path, RTLD_NOW | RTLD_LOCAL);
 }
 
 void *ppi_module_call(const char *path, const char *name)

@@ -102,7 +102,9 @@ static int find_file(const struct ppi_module_entry *entry, char path[PATH_MOST])
         dlclose(handle); /* the file was another one then */
     }
     if (entry->fd < 0) return fail(info, PP_ERR_MODULE, "this very build is not here");
-    snprintf(path, PATH_MOST, "/proc/%ld/fd/%d", (long)entry->pid, entry->fd);
+    char images[64];
+    snprintf(images, sizeof images, "/proc/%ld/fd/", (long)entry->pid);
+    snprintf(path, PATH_MOST, "%s%d", images, entry->fd);
     file = ppi_file_open(path, info->build_id, info->build_id_bytes);
     if (file < 0) {
         char why[200];
@@ -112,13 +114,8 @@ static int find_file(const struct ppi_module_entry *entry, char path[PATH_MOST])
     }
     close(file);
     /* An earlier farm of this process may have had another one under this name. */
-    for (int n = 0; n < 100 && (handle = dlopen(path, RTLD_LAZY | RTLD_NOLOAD)); n++) {
-        dlclose(handle);
-        int end = snprintf(path, PATH_MOST, "/proc/%ld/fd/", (long)entry->pid);
-        for (int k = 0; k <= n; k++)
-            end += snprintf(path + end, (size_t)(PATH_MOST - end), "./");
-        snprintf(path + end, (size_t)(PATH_MOST - end), "%d", entry->fd);
-    }
+    if (!ppi_module_new_path(images, entry->fd, path, PATH_MOST))
+        return fail(info, PP_ERR_MODULE, "this process has loaded too many modules from images");
     return PP_OK;
 }
 
