@@ -46,8 +46,8 @@ static void give_here(struct pp_server *s, uint32_t index, struct ppi_task *t)
 static void send_function(struct pp_server *s, int rank, uint32_t number)
 {
     struct ppi_rank *r = &s->ranks[rank];
-    if (r->functions_sent[number / 32] >> (number % 32) & 1) return;
-    r->functions_sent[number / 32] |= 1u << (number % 32);
+    if (ppi_bit(r->functions_sent, number)) return;
+    ppi_set_bit(r->functions_sent, number);
     const struct ppi_function_ref *ref = ppi_functions_ref(s->functions, number);
     if (ref->travels) ppi_modules_announce(s, rank, ref);
     struct ppi_wire_function f = {.index = number,

@@ -35,16 +35,6 @@ void ppi_modules_fini(struct pp_server *s)
     ppi_module_store_fini(&modules->store);
 }
 
-static int bit(const uint32_t *bits, int rank)
-{
-    return bits[rank / 32] >> (rank % 32) & 1;
-}
-
-static void set_bit(uint32_t *bits, int rank)
-{
-    bits[rank / 32] |= 1u << (rank % 32);
-}
-
 /* ---- numbers */
 
 static int same_build(const struct ppi_module_info *a, const struct ppi_module_info *b)
@@ -120,8 +110,8 @@ static void tell(struct pp_server *s, int rank, uint32_t number)
 {
     struct ppi_server_module *m = s->modules.module[number];
     const struct ppi_module_info *info = &m->found.info;
-    if (bit(m->told, rank)) return;
-    set_bit(m->told, rank);
+    if (ppi_bit(m->told, (uint32_t)rank)) return;
+    ppi_set_bit(m->told, (uint32_t)rank);
     struct ppi_wire_module w = {.number = number,
                                 .build_id_bytes = info->build_id_bytes,
                                 .linked = info->linked,
@@ -157,7 +147,7 @@ void ppi_modules_want(struct pp_server *s, int rank, uint32_t number)
     struct ppi_modules *modules = &s->modules;
     if (modules->closed || number >= modules->count) return;
     struct ppi_server_module *m = modules->module[number];
-    if (!bit(m->told, rank) || bit(m->sent, rank)) return; /* once */
+    if (!ppi_bit(m->told, (uint32_t)rank) || ppi_bit(m->sent, (uint32_t)rank)) return; /* once */
     if (modules->want_count == modules->want_room) {
         size_t room = modules->want_room ? 2 * modules->want_room : 16;
         struct ppi_module_want *grown = realloc(modules->wants, room * sizeof *grown);
@@ -165,7 +155,7 @@ void ppi_modules_want(struct pp_server *s, int rank, uint32_t number)
         modules->wants = grown;
         modules->want_room = room;
     }
-    set_bit(m->sent, rank);
+    ppi_set_bit(m->sent, (uint32_t)rank);
     modules->wants[modules->want_count++] = (struct ppi_module_want){number, rank};
 }
 

@@ -147,6 +147,16 @@ struct pp_server {
     _Atomic uint64_t calls; /* of the program into the library: tells the background thread who is at work */
 };
 
+static inline int ppi_bit(const uint32_t *bits, uint32_t n)
+{
+    return bits[n / 32] >> (n % 32) & 1;
+}
+
+static inline void ppi_set_bit(uint32_t *bits, uint32_t n)
+{
+    bits[n / 32] |= 1u << (n % 32);
+}
+
 /* With the lock held, so that nobody else counts. */
 static inline void ppi_server_called(struct pp_server *s)
 {
