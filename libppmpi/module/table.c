@@ -18,9 +18,8 @@ struct ppi_module_entry *ppi_module_entry(const struct ppi_workspace *workspace,
 
 void ppi_module_publish(struct ppi_module_entry *entry, enum ppi_module_state state)
 {
-    uint32_t word = atomic_load(&entry->word);
-    atomic_store(&entry->word, ((word >> 2) + 1) << 2 | (uint32_t)state); /* seq_cst: after what the entry says */
-    ppi_futex_wake(&entry->word, INT_MAX);
+    atomic_store(&entry->state, (uint32_t)state); /* seq_cst: after what the entry says */
+    ppi_futex_wake(&entry->state, INT_MAX);
 }
 
 const struct ppi_module_entry *ppi_module_wait(const struct ppi_workspace *workspace, uint32_t number,
@@ -28,10 +27,10 @@ const struct ppi_module_entry *ppi_module_wait(const struct ppi_workspace *works
 {
     struct ppi_module_entry *entry = ppi_module_entry(workspace, number);
     for (;;) {
-        uint32_t word = atomic_load(&entry->word);
-        if ((word & 3) >= PPI_MODULE_READY) return entry;
+        uint32_t state = atomic_load(&entry->state);
+        if (state >= PPI_MODULE_READY) return entry;
         if (!meanwhile)
-            ppi_futex_wait(&entry->word, word, PPI_FOREVER);
+            ppi_futex_wait(&entry->state, state, PPI_FOREVER);
         else if (!meanwhile(ctx))
             usleep(PAUSE_US);
     }

@@ -30,8 +30,8 @@ struct ppi_module_info {
 enum ppi_module_state { PPI_MODULE_NONE, PPI_MODULE_ARRIVING, PPI_MODULE_READY, PPI_MODULE_FAILED };
 
 struct ppi_module_entry {
-    _Atomic uint32_t word; /* a count of changes above the state: readers wait for it to change */
-    int32_t fd;            /* READY: descriptor of process pid; -1 = whoever needs it has it loaded */
+    _Atomic uint32_t state; /* goes forward only: readers wait for it to change */
+    int32_t fd;             /* READY: descriptor of process pid; -1 = whoever needs it has it loaded */
     int64_t pid;
     int32_t status; /* FAILED: why */
     char why[512];
@@ -44,7 +44,7 @@ void ppi_module_publish(struct ppi_module_entry *entry, enum ppi_module_state st
 
 static inline enum ppi_module_state ppi_module_state(const struct ppi_module_entry *entry)
 {
-    return (enum ppi_module_state)(atomic_load(&entry->word) & 3);
+    return (enum ppi_module_state)atomic_load(&entry->state);
 }
 
 /* For readers: the entry once it is READY or FAILED. Until then meanwhile(ctx), which may be NULL, is called
