@@ -103,7 +103,7 @@ static void *read_part(const struct source *source, uint64_t offset, uint64_t by
     return NULL;
 }
 
-static int is_for_this_machine(const ElfW(Ehdr) * h)
+static int has_our_format(const ElfW(Ehdr) * h)
 {
     const ElfW(Half) order = 1;
     int little = *(const unsigned char *)&order;
@@ -132,7 +132,7 @@ static int hash_source(const struct source *source, const ElfW(Phdr) * segments,
 static int identify(const struct source *source, unsigned char id[PPI_BUILD_ID_MAX])
 {
     ElfW(Ehdr) h;
-    if (!read_at(source, 0, sizeof h, &h) || !is_for_this_machine(&h)) return 0;
+    if (!read_at(source, 0, sizeof h, &h) || !has_our_format(&h)) return 0;
     ElfW(Phdr) *segments = read_part(source, h.e_phoff, (uint64_t)h.e_phnum * sizeof *segments);
     if (!segments) return 0;
     int length = 0;

@@ -34,7 +34,7 @@ void ppi_hash_segment(struct ppi_hash *h, const ElfW(Phdr) * segment, const unsi
 int ppi_hash_end(const struct ppi_hash *h, unsigned char id[PPI_BUILD_ID_MAX]);
 
 /* The id that a module would have if it were loaded from this file, or from these bytes of one: its length; 0
- * when it is no module for this kind of machine, is damaged, or cannot be read. */
+ * when it is no module of this program's word size and byte order, is damaged, or cannot be read. */
 int ppi_file_id(int fd, unsigned char id[PPI_BUILD_ID_MAX]);
 int ppi_image_id(const void *image, uint64_t bytes, unsigned char id[PPI_BUILD_ID_MAX]);
 

@@ -197,7 +197,7 @@ static int open_mapped(uintptr_t address, const unsigned char *id, int id_bytes)
     return fd < 0 ? ppi_file_open(range, id, id_bytes) : fd;
 }
 
-static int hash_root(const struct ppi_module *module, void *arg)
+static int identify(const struct ppi_module *module, void *arg)
 {
     struct loaded *l = arg;
     if (!ppi_module_is(module, l->base, l->name)) return 0;
@@ -209,7 +209,7 @@ static void open_file(struct loaded *l, struct ppi_module_found *found)
 {
     struct stat s;
     memset(found, 0, sizeof *found);
-    if (l->id_bytes == 0) ppi_module_each(hash_root, l);
+    if (l->id_bytes == 0) ppi_module_each(identify, l);
     memcpy(found->info.build_id, l->id, sizeof l->id);
     found->info.build_id_bytes = l->id_bytes;
     snprintf(found->info.path, sizeof found->info.path, "%s", l->path ? l->path : l->name);
