@@ -69,7 +69,6 @@ static int describe(struct pp_server *s, pp_function fn, uint64_t unloads, size_
 {
     struct ppi_function_table *table = s->functions;
     struct ppi_function_ref ref;
-    memset(&ref, 0, sizeof ref);
     pp_function behind = ppi_function_behind(fn);
     int status = ppi_function_describe(behind, &ref);
     if (status != PP_OK) return status;

@@ -75,9 +75,8 @@ static pp_function find(struct ppi_worker *worker, uint32_t index)
     const struct ppi_function_ref *ref = (const struct ppi_function_ref *)(const void *)entry;
     if (!worker->process && ref->travels) forget_unloaded(worker); /* the program closes what it likes */
     if (!*known) {
-        int travels = ref->travels > 0 && ref->build_id_bytes > 0;
-        int status = travels ? ppi_function_find_loaded(ref, known) : ppi_function_find(ref, known);
-        if (travels && status == PP_END) status = load(worker, ref, known);
+        int status = ref->travels ? ppi_function_find_loaded(ref, known) : ppi_function_find(ref, known);
+        if (ref->travels && status == PP_END) status = load(worker, ref, known);
         if (status != PP_OK) {
             pp_task_fail(&worker->task, 0, "%s", pp_last_error());
             worker->task.status = status;
