@@ -183,10 +183,7 @@ static void large_ones_come_in_pieces(void)
 /* Opens the server, with options that may be NULL, and runs them; the exit status of the program. */
 static int run_with_plugins(int argc, char **argv, const pp_options *options, const struct test *tests, size_t count)
 {
-    if (system("cc --version > /dev/null 2>&1") != 0) {
-        printf("skipped: there is no cc to build plug-ins with\n");
-        return 77;
-    }
+    if (!have_cc()) return 77;
     open_or_exit(&argc, &argv, options);
     pp_node nodes[8];
     int count_of_nodes = pp_get_active_nodes(server, nodes, 8);

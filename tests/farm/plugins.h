@@ -4,23 +4,13 @@
 #define TEST_FARM_PLUGINS_H
 
 #include "farm/test_api.h"
+#include "unit/shell.h"
 
 #include <dlfcn.h>
-#include <stdarg.h>
 
 #define WORKERS_SEEN_MOST 256
 
 static char folder[64];
-
-PP_PRINTF(1, 2) static int shell(const char *format, ...)
-{
-    char command[4096];
-    va_list list;
-    va_start(list, format);
-    vsnprintf(command, sizeof command, format, list);
-    va_end(list);
-    return system(command);
-}
 
 static void make_folder(void)
 {

@@ -64,10 +64,7 @@ int main(int argc, char **argv)
     static const int value = 77;
     static char modules[300];
     pp_options options = PP_OPTIONS_INIT;
-    if (system("cc --version > /dev/null 2>&1") != 0) {
-        printf("skipped: there is no cc to build plug-ins with\n");
-        return 77;
-    }
+    if (!have_cc()) return 77;
     if (is_rank_0()) { /* only there: the others know nothing of it */
         make_folder();
         build("first", 1, "", 0, "");

@@ -30,10 +30,7 @@ static void run_plugins(int farm)
 int main(int argc, char **argv)
 {
     int inside = argc > 1 && strcmp(argv[1], "inside") == 0;
-    if (system("cc --version > /dev/null 2>&1") != 0) {
-        printf("skipped: there is no cc to build plug-ins with\n");
-        return 77;
-    }
+    if (!have_cc()) return 77;
     if (!inside) pp_prepare();
     MPI_Init(&argc, &argv);
     MPI_Comm_rank(MPI_COMM_WORLD, &rank);

@@ -3,6 +3,7 @@
 #include "base/status.h"
 #include "function/function.h"
 #include "function/module.h"
+#include "unit/shell.h"
 
 #include <check.h>
 #include <dlfcn.h>
@@ -37,27 +38,9 @@ static void make_folder(void)
     ck_assert_ptr_nonnull(mkdtemp(folder));
 }
 
-static int shell(const char *format, ...) PP_PRINTF(1, 2);
-static int shell(const char *format, ...)
-{
-    char command[2048];
-    va_list list;
-    va_start(list, format);
-    vsnprintf(command, sizeof command, format, list);
-    va_end(list);
-    return system(command);
-}
-
 static void remove_folder(void)
 {
     ck_assert_int_eq(shell("rm -rf '%s'", folder), 0);
-}
-
-static int have_cc(void)
-{
-    if (system("cc --version >/dev/null 2>&1") == 0) return 1;
-    printf("skipped: there is no cc to build plug-ins with\n");
-    return 0;
 }
 
 /* Builds folder/name, whose task functions report through the int that the task pointer really is. */

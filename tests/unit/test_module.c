@@ -8,12 +8,12 @@
 #include "module/closure.h"
 #include "module/hold.h"
 #include "module/load.h"
+#include "unit/shell.h"
 
 #include <check.h>
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -27,17 +27,6 @@ static char folder[256];
 static struct ppi_workspace workspace;
 static struct ppi_module_store store;
 
-static int shell(const char *format, ...) PP_PRINTF(1, 2);
-static int shell(const char *format, ...)
-{
-    char command[2048];
-    va_list list;
-    va_start(list, format);
-    vsnprintf(command, sizeof command, format, list);
-    va_end(list);
-    return system(command);
-}
-
 /* Instead of the system's, for the whole program: of so many calls the last finds no memory; 0 = none. */
 static int calls_to_failure;
 
@@ -47,13 +36,6 @@ char *strdup(const char *text)
     size_t bytes = strlen(text) + 1;
     char *copy = malloc(bytes);
     return copy ? memcpy(copy, text, bytes) : NULL;
-}
-
-static int have_cc(void)
-{
-    if (system("cc --version >/dev/null 2>&1") == 0) return 1;
-    printf("skipped: there is no cc to build plug-ins with\n");
-    return 0;
 }
 
 static void set_up(void)
