@@ -27,29 +27,18 @@ static void a_plugin_that_all_have_runs_everywhere(void)
 
 static void a_plugin_that_only_rank_0_has_runs_everywhere(void)
 {
-    build("alone", 2, "", 0, "");
-    void *handle = open_plugin("alone");
-    hide("alone");
-    runs_everywhere(body_of(handle), 2, 0);
+    runs_everywhere(body_of(open_hidden("alone", 2, "", 0, "")), 2, 0);
 }
 
 static void a_plugin_without_build_id_runs_everywhere(void)
 {
-    build("unnamed", 3, "-Wl,--build-id=none", 0, "");
-    void *handle = open_plugin("unnamed");
-    hide("unnamed");
-    runs_everywhere(body_of(handle), 3, 0);
+    runs_everywhere(body_of(open_hidden("unnamed", 3, "-Wl,--build-id=none", 0, "")), 3, 0);
 }
 
 /* Same file name, same SONAME. */
 static void two_versions_run_their_own_code(void)
 {
-    build("v1", 11, "", 0, "");
-    build("v2", 12, "", 0, "");
-    void *one = open_plugin("v1"), *two = open_plugin("v2");
-    hide("v1");
-    hide("v2");
-    pp_function f1 = body_of(one), f2 = body_of(two);
+    pp_function f1 = body_of(open_hidden("v1", 11, "", 0, "")), f2 = body_of(open_hidden("v2", 12, "", 0, ""));
     for (int i = 0; i < 3; i++) {
         runs_everywhere(f1, 11, 0);
         runs_everywhere(f2, 12, 0);
@@ -108,9 +97,7 @@ static void a_plugin_that_has_been_replaced_is_read_as_it_is_mapped_or_refused(v
 
 static void libraries_beside_it_come_along(void)
 {
-    build("named", 50, "", 51, "-Wl,-soname,libdep.so");
-    void *handle = open_plugin("named");
-    hide("named");
+    void *handle = open_hidden("named", 50, "", 51, "-Wl,-soname,libdep.so");
     runs_everywhere(body_of(handle), 50, 51);
     CHECK_INT(dlclose(handle), 0);
 }
@@ -118,9 +105,7 @@ static void libraries_beside_it_come_along(void)
 /* Found by the name of its file only, which it does not have where it comes to. And it is not the one of before. */
 static void libraries_without_a_soname_come_along(void)
 {
-    build("nameless", 60, "", 61, "");
-    void *handle = open_plugin("nameless");
-    hide("nameless");
+    void *handle = open_hidden("nameless", 60, "", 61, "");
     runs_everywhere(body_of(handle), 60, 61);
     CHECK_INT(dlclose(handle), 0);
 }
@@ -165,10 +150,7 @@ static void what_cannot_be_loaded_fails_its_tasks_with_the_loaders_words(void)
 
 static void large_ones_come_in_pieces(void)
 {
-    build("large", 100, "-DBALLAST=20000000", 0, "");
-    void *handle = open_plugin("large");
-    hide("large");
-    runs_everywhere(body_of(handle), 100, 0);
+    runs_everywhere(body_of(open_hidden("large", 100, "-DBALLAST=20000000", 0, "")), 100, 0);
 }
 
 #define PLUGIN_TESTS \

@@ -81,6 +81,16 @@ static void hide(const char *sub)
     if (shell("mv '%s/%s' '%s.%s'", folder, sub, folder, sub) != 0) exit(1);
 }
 
+/* Builds it, and has it open where nobody else finds it. */
+static inline void *open_hidden(const char *sub, int version, const char *flags, int with_library,
+                                const char *library_flags)
+{
+    build(sub, version, flags, with_library, library_flags);
+    void *handle = open_plugin(sub);
+    hide(sub);
+    return handle;
+}
+
 /* Runs it on every worker there is: each time it must say that. */
 static void runs_everywhere(pp_function fn, int version, int library)
 {

@@ -13,13 +13,11 @@ static int rank;
 
 static void run_plugins(int farm)
 {
-    char sub[2][32];
+    char sub[32];
     void *handle[2];
     for (int i = 0; i < 2; i++) {
-        snprintf(sub[i], sizeof sub[i], "farm%d%c", farm, 'a' + i);
-        build(sub[i], 10 * farm + i, "", i ? 100 * farm + 1 : 0, "");
-        handle[i] = open_plugin(sub[i]);
-        hide(sub[i]);
+        snprintf(sub, sizeof sub, "farm%d%c", farm, 'a' + i);
+        handle[i] = open_hidden(sub, 10 * farm + i, "", i ? 100 * farm + 1 : 0, "");
     }
     for (int i = 0; i < 2; i++)
         runs_everywhere(body_of(handle[i]), 10 * farm + i, i ? 100 * farm + 1 : 0);
