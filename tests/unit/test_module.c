@@ -466,6 +466,34 @@ START_TEST(a_library_is_found_by_a_name_that_it_was_given)
 }
 END_TEST
 
+/* The loader would take it for the file that was there before. */
+START_TEST(what_a_descriptor_is_of_now_has_a_path_of_its_own)
+{
+    if (!have_cc()) return;
+    static const char *const values[] = {"0", "1", "2"};
+    char path[256], file[24];
+    void *plug[3];
+    int fd = open("/dev/null", O_RDONLY);
+    for (int i = 0; i < 3; i++) {
+        build("j", values[i], values[i], "");
+        snprintf(file, sizeof file, "j/%d.so", i);
+        int other = open(path_of(file), O_RDONLY);
+        ck_assert_int_eq(dup2(other, fd), fd);
+        close(other);
+        ck_assert_int_eq(ppi_module_new_path("/proc/self/fd/", fd, path, sizeof path), 1);
+        plug[i] = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+        ck_assert_msg(plug[i] != NULL, "%s", dlerror());
+    }
+    for (int i = 0; i < 3; i++)
+        ck_assert_int_eq(((int (*)(void))value_of(plug[i]))(), i);
+    /* There is none for what is loaded, nor where there is no room. */
+    ck_assert_int_eq(ppi_module_new_path("/proc/self/fd/", fd, path, sizeof path), 0);
+    ck_assert_int_eq(dlclose(plug[2]), 0);
+    ck_assert_int_eq(ppi_module_new_path("/proc/self/fd/", fd, path, sizeof path), 1);
+    ck_assert_int_eq(ppi_module_new_path("/proc/self/fd/", fd, path, strlen("/proc/self/fd/")), 0);
+}
+END_TEST
+
 START_TEST(descriptors_are_given_back)
 {
     if (!have_cc()) return;
@@ -502,6 +530,7 @@ int main(void)
     tcase_add_test(tests, who_waits_is_woken);
     tcase_add_test(tests, who_has_to_receive_it_is_called_meanwhile);
     tcase_add_test(tests, a_library_is_found_by_a_name_that_it_was_given);
+    tcase_add_test(tests, what_a_descriptor_is_of_now_has_a_path_of_its_own);
     tcase_add_test(tests, descriptors_are_given_back);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
