@@ -75,9 +75,9 @@ static void one_worker_in_each_rank(void)
 
 static void tasks_see_and_change_the_rank(void)
 {
-    enum { N = 200 };
+    enum { N = 200, WORKERS_MOST = 8 };
     pp_future f[N];
-    int most = 0;
+    int tasks[WORKERS_MOST] = {0}, runs[WORKERS_MOST] = {0};
     state = 2;
     for (int i = 0; i < N; i++) f[i] = pp_submit(server, look, NULL, 0);
     for (int i = 0; i < N; i++) {
@@ -89,11 +89,15 @@ static void tasks_see_and_change_the_rank(void)
         if (s.worker == 0) {
             if (!first_pid) first_pid = s.pid;
             CHECK_INT(s.pid, first_pid);
-            if (s.runs > most) most = s.runs;
+        }
+        if (s.worker >= 0 && s.worker < WORKERS_MOST) {
+            tasks[s.worker]++;
+            if (s.runs > runs[s.worker]) runs[s.worker] = s.runs;
         }
         CHECK((s.pid == (long)getpid()) == alone());
     }
-    CHECK(most >= N / 8); /* static variables stay */
+    for (int i = 0; i < WORKERS_MOST; i++)
+        CHECK_INT(runs[i], tasks[i]); /* static variables stay */
 }
 
 static void outcomes_and_sizes(void)
