@@ -30,13 +30,27 @@ static struct ppi_module_store store;
 /* Instead of the system's, for the whole program: of so many calls the last finds no memory; 0 = none. */
 static int calls_to_failure;
 
+static void *memory(size_t bytes)
+{
+    return calls_to_failure > 0 && --calls_to_failure == 0 ? NULL : malloc(bytes);
+}
+
 char *strdup(const char *text)
 {
-    if (calls_to_failure > 0 && --calls_to_failure == 0) return NULL;
     size_t bytes = strlen(text) + 1;
-    char *copy = malloc(bytes);
+    char *copy = memory(bytes);
     return copy ? memcpy(copy, text, bytes) : NULL;
 }
+
+#ifndef __SANITIZE_THREAD__ /* which calls it for threads that it does not know yet */
+void *calloc(size_t count, size_t size)
+{
+    size_t bytes;
+    void *zeros = __builtin_mul_overflow(count, size, &bytes) ? NULL : memory(bytes);
+    if (zeros) explicit_bzero(zeros, bytes); /* with memset the compiler makes it a call of calloc */
+    return zeros;
+}
+#endif
 
 static void set_up(void)
 {
