@@ -262,8 +262,7 @@ int ppi_scheduler_next(struct ppi_scheduler *s, uint32_t *task, int *agent)
         if (*task != PPI_TASK_NONE) {
             found = 1;
             *agent = asked;
-            s->agents[asked].given++;
-            s->given++;
+            ppi_scheduler_given(s, asked);
             s->grant--;
             continue;
         }
@@ -280,6 +279,12 @@ int ppi_scheduler_next(struct ppi_scheduler *s, uint32_t *task, int *agent)
         make_hungry(s, refused, 1);
     }
     return found;
+}
+
+void ppi_scheduler_given(struct ppi_scheduler *s, int agent)
+{
+    s->agents[agent].given++;
+    s->given++;
 }
 
 int ppi_scheduler_idle_agent(const struct ppi_scheduler *s)

@@ -77,6 +77,9 @@ int ppi_scheduler_next(struct ppi_scheduler *s, uint32_t *task, int *agent);
 /* An agent with an idle worker, likely to be the next that is given a task; -1 = none. */
 int ppi_scheduler_idle_agent(const struct ppi_scheduler *s);
 
+/* The agent has one task more, which was in no queue. */
+void ppi_scheduler_given(struct ppi_scheduler *s, int agent);
+
 /* The agent has one task less. duration_ns: how long it took, 0 = it did not run. */
 void ppi_scheduler_finished(struct ppi_scheduler *s, int agent, uint64_t duration_ns);
 

@@ -112,9 +112,32 @@ static void give_there(struct pp_server *s, int rank, uint32_t index, struct ppi
         return;
     }
     *stream = (struct ppi_outgoing_stream){.server = s, .peer = rank, .id = w.id, .offset = t->u.args.offset, .bytes = t->bytes};
+    if (s->filling.bytes && s->filling.index == index) {
+        stream->grows = 1;
+        s->filling.stream = stream;
+    }
     extra->stream = stream;
     ppi_server_begin_stream(s, stream);
     ppi_ranks_post(s, rank, PPI_WIRE_TASK, PPI_WIRE_STREAMED, &w, NULL, 0);
+}
+
+void ppi_server_assign(struct pp_server *s, uint32_t index, int rank)
+{
+    struct ppi_task *t = ppi_store_at(&s->store, index);
+    ppi_task_apply(t, PPI_EVENT_ASSIGN);
+    t->agent = (uint16_t)rank;
+    t->next = PPI_TASK_NONE;
+    t->attempts++;
+    s->assigned++;
+    if (ppi_log_enabled(PP_LOG_DEBUG))
+        ppi_log(PP_LOG_DEBUG, "task %llu, try %d: to rank %d, which has %llu", (unsigned long long)t->number, t->attempts, rank,
+                (unsigned long long)s->scheduler.agents[rank].given);
+    if (rank == 0) {
+        if (s->scheduler.agents[0].given == 1) s->ranks[0].last_result_ns = s->now_ns; /* it gets on from now */
+        give_here(s, index, t);
+    } else {
+        give_there(s, rank, index, t);
+    }
 }
 
 void ppi_server_dispatch(struct pp_server *s)
@@ -124,21 +147,8 @@ void ppi_server_dispatch(struct pp_server *s)
     struct ppi_scheduler *scheduler = &s->scheduler;
     scheduler->own_gets_on = scheduler->agents[0].given == 0 || s->now_ns < s->ranks[0].last_result_ns + PPI_HELD_UP_NS;
     while (ppi_scheduler_next(scheduler, &index, &rank)) {
-        struct ppi_task *t = ppi_store_at(&s->store, index);
-        ppi_task_apply(t, PPI_EVENT_ASSIGN);
-        t->agent = (uint16_t)rank;
-        t->next = PPI_TASK_NONE;
-        t->attempts++;
-        s->assigned++;
-        if (ppi_log_enabled(PP_LOG_DEBUG))
-            ppi_log(PP_LOG_DEBUG, "task %llu, try %d: to rank %d, which has %llu", (unsigned long long)t->number, t->attempts,
-                    rank, (unsigned long long)s->scheduler.agents[rank].given);
-        if (rank == 0) {
-            if (scheduler->agents[0].given == 1) s->ranks[0].last_result_ns = s->now_ns; /* it gets on from now */
-            give_here(s, index, t);
-        } else {
-            give_there(s, rank, index, t);
-        }
+        if (s->filling.bytes && s->filling.index == index) ppi_fill_rest(s); /* its first rank is lost */
+        ppi_server_assign(s, index, rank);
     }
 }
 

@@ -52,6 +52,7 @@ static void stream_sent(void *ctx)
     struct pp_server *s = stream->server;
     uint32_t index;
     ppi_lock_take(&s->lock);
+    if (s->filling.stream == stream) s->filling.stream = NULL;
     if (stream->image) {
         ppi_modules_sent(s, (uint32_t)stream->id, stream->peer);
     } else if (stream->is_shared) {
@@ -85,7 +86,10 @@ static struct received *exchange(struct pp_server *s, struct ppi_full_message *f
         struct ppi_outgoing_stream *next = streams->next;
         char *base = streams->is_shared ? s->workspace.shared.base : s->workspace.segment.base;
         void *data = streams->image ? (void *)streams->image : base + streams->offset;
-        t->ops->stream(t, streams->peer, 1, data, streams->bytes, stream_sent, streams);
+        if (streams->grows)
+            t->ops->stream_growing(t, streams->peer, data, streams->bytes, &streams->there, stream_sent, streams);
+        else
+            t->ops->stream(t, streams->peer, 1, data, streams->bytes, stream_sent, streams);
         streams = next;
     }
     t->ops->progress(t);
@@ -130,8 +134,7 @@ int ppi_server_thread_may_call(const struct pp_server *s)
     return !s->mpi || s->mpi->threads != PPI_THREADS_OPENER || pthread_equal(pthread_self(), s->opener);
 }
 
-/* Whether the calling thread may call MPI and run tasks. */
-static int may_drive(const struct pp_server *s)
+int ppi_server_may_drive(const struct pp_server *s)
 {
     if (!s->callers_only) return 1;
     if (in_background || ppi_callbacks_here()) return 0;
@@ -203,7 +206,7 @@ int ppi_server_step(struct pp_server *s, enum ppi_step may)
 static uint64_t patience(struct pp_server *s, uint64_t now_ns, uint64_t *nap_ns)
 {
     uint64_t most = ppi_agent_patience_ns(&s->agent, now_ns);
-    if (!s->transport || !may_drive(s)) return most;
+    if (!s->transport || !ppi_server_may_drive(s)) return most;
     uint64_t limit = s->unfinished || s->shares.sending || s->modules.sending ? NAP_MOST_NS : NAP_IDLE_NS;
     if (s->unringable == 0) limit = NAP_IDLE_NS;
     *nap_ns = *nap_ns ? 2 * *nap_ns : NAP_FIRST_NS;
@@ -279,7 +282,7 @@ void ppi_background_heed(struct pp_server *s)
     s->background_deep = 0; /* it is on its way: once is enough */
 }
 
-static void leave_driving(struct pp_server *s)
+void ppi_server_leave_driving(struct pp_server *s)
 {
     s->driving = 0;
     if (s->waiting) pthread_cond_broadcast(&s->changed);
@@ -307,7 +310,7 @@ static void relax(struct pp_server *s, int pauses)
 int ppi_server_wait(struct pp_server *s, ppi_condition met, void *arg, uint64_t deadline_ns)
 {
     if (met(arg)) return PP_OK;
-    int status = PP_TIMEOUT, drove = 0, may = may_drive(s);
+    int status = PP_TIMEOUT, drove = 0, may = ppi_server_may_drive(s);
     uint64_t idle_since = 0, nap = 0;
     int slept = 0;
     s->waiting++;
@@ -349,16 +352,16 @@ int ppi_server_wait(struct pp_server *s, ppi_condition met, void *arg, uint64_t 
         driver_sleep(s, deadline_ns, &nap);
     }
     s->waiting--;
-    if (drove) leave_driving(s);
+    if (drove) ppi_server_leave_driving(s);
     return status;
 }
 
 void ppi_server_look(struct pp_server *s, enum ppi_step may)
 {
-    if (s->driving || !may_drive(s)) return;
+    if (s->driving || !ppi_server_may_drive(s)) return;
     s->driving = 1;
     ppi_server_step(s, may);
-    leave_driving(s);
+    ppi_server_leave_driving(s);
 }
 
 void ppi_server_kick(struct pp_server *s)
@@ -375,7 +378,7 @@ void ppi_server_kick(struct pp_server *s)
 /* Drives until there is nothing to do, and goes to sleep: until it is rung, or its patience ends. */
 static uint64_t background_drive(struct pp_server *s, uint64_t *nap)
 {
-    enum ppi_step may = may_drive(s) ? PPI_STEP_ALL : PPI_STEP_WORKERS;
+    enum ppi_step may = ppi_server_may_drive(s) ? PPI_STEP_ALL : PPI_STEP_WORKERS;
     s->driving = 1;
     s->agent.program_busy = 0;
     ppi_doorbell_silence(s->workspace.bell);

@@ -69,7 +69,17 @@ struct ppi_outgoing_stream { /* arguments, shared data or code, too large for a 
     const void *image; /* the module's */
     uint64_t offset, bytes;
     int orphaned; /* the task has finished without them: free the block when they are sent */
+    int grows;    /* its data is still being copied: */
+    _Atomic uint64_t there; /* … so much of it is there */
     struct ppi_outgoing_stream *next;
+};
+
+struct ppi_filling { /* the task whose arguments are being copied while they are sent, see fill.c; bytes = 0: there is none */
+    uint32_t index;
+    const char *from; /* the program's */
+    char *to;
+    uint64_t copied, bytes;
+    struct ppi_outgoing_stream *stream; /* NULL when it has ended */
 };
 
 struct ppi_full_message {
@@ -126,6 +136,7 @@ struct pp_server {
     int outbox_urgent;         /* one is for an idle worker */
     size_t outbox_bytes;
     struct ppi_outgoing_stream *streams, **streams_end; /* to be begun */
+    struct ppi_filling filling;
 
     struct ppi_text output[2];
     uint32_t *deferred; /* tasks whose outcome is stored, but whose output is not yet printed */
@@ -219,6 +230,14 @@ static inline void ppi_server_begin_stream(struct pp_server *s, struct ppi_outgo
 int ppi_server_set_initializer(struct pp_server *s); /* before anything runs: here, */
 void ppi_server_send_initializer(struct pp_server *s, int rank); /* … and there */
 void ppi_server_dispatch(struct pp_server *s);
+void ppi_server_assign(struct pp_server *s, uint32_t index, int rank); /* the task, which is in no queue, to the rank */
+
+/* fill.c, with the lock held. rank: the other rank that gets a new task's arguments, which have memory, while they are copied; 0 =
+ * none. Then begin, before the task is assigned to it, and fill, which releases the lock in between; rest: all of it at once. */
+int ppi_fill_rank(const struct pp_server *s, uint64_t bytes);
+void ppi_fill_begin(struct pp_server *s, uint32_t index, const void *args);
+void ppi_fill(struct pp_server *s);
+void ppi_fill_rest(struct pp_server *s);
 
 /* True when the task is known to run now; fills in where. */
 int ppi_server_find_running(struct pp_server *s, const struct ppi_task *task, uint32_t index, int *worker, long *pid,
@@ -228,6 +247,9 @@ int ppi_server_find_running(struct pp_server *s, const struct ppi_task *task, ui
 /* What a step may do beside looking after the workers of rank 0; what the program's thread may not do is left out. */
 enum ppi_step { PPI_STEP_WORKERS = 0, PPI_STEP_MPI = 1, PPI_STEP_TASKS = 2, PPI_STEP_ALL = 3 };
 int ppi_server_step(struct pp_server *s, enum ppi_step may);
+/* Whether the calling thread may call MPI and run tasks. */
+int ppi_server_may_drive(const struct pp_server *s);
+void ppi_server_leave_driving(struct pp_server *s); /* with the lock held, by the driver */
 /* Whether the calling thread is one that may call MPI, as far as that is a matter of which thread it is. */
 int ppi_server_thread_may_call(const struct pp_server *s);
 typedef int (*ppi_condition)(void *arg);

@@ -81,7 +81,7 @@ int ppi_server_submit(struct pp_server *s, pp_function fn, const void *args, siz
     uint64_t offset = 0;
     uint32_t function, index = PPI_TASK_NONE;
     _Atomic uint32_t *wake[PPI_WORKERS_MAX];
-    int wakes = 0, kick = 0, group = 0, fresh = 0;
+    int wakes = 0, kick = 0, group = 0, fresh = 0, fill_rank = 0;
 
     ppi_lock_take(&s->lock);
     ppi_server_called(s);
@@ -110,7 +110,9 @@ int ppi_server_submit(struct pp_server *s, pp_function fn, const void *args, siz
         task->flags |= PPI_TASK_BLOCK;
         task->u.args.offset = offset;
         void *to = s->workspace.segment.base + offset;
-        if (bytes > PPI_COPY_UNLOCKED) {
+        if (!fresh && (fill_rank = ppi_fill_rank(s, bytes)) != 0) {
+            ppi_fill_begin(s, index, args);
+        } else if (bytes > PPI_COPY_UNLOCKED) {
             if (!copy_unlocked(s, to, args, bytes, fresh)) {
                 status = ppi_error(PP_ERR_NOMEM, "no memory for arguments of %zu bytes", bytes);
                 goto out;
@@ -127,8 +129,7 @@ int ppi_server_submit(struct pp_server *s, pp_function fn, const void *args, siz
         goto out;
     if (options && options->group && (status = ppi_groups_make(&s->groups, options->group, &group)) != PP_OK) goto out;
     task->group = (uint16_t)group;
-    if ((status = ppi_scheduler_push(&s->scheduler, index, ppi_task_priority(task), 0)) != PP_OK)
-        goto out;
+    if (!fill_rank && (status = ppi_scheduler_push(&s->scheduler, index, ppi_task_priority(task), 0)) != PP_OK) goto out;
     ppi_task_apply(task, PPI_EVENT_SUBMIT);
     task->number = ++s->store.submitted; /* only now: nothing can fail, and the lock is not released any more */
     ppi_groups_submitted(&s->groups, group);
@@ -142,6 +143,11 @@ int ppi_server_submit(struct pp_server *s, pp_function fn, const void *args, siz
     s->agent.program_busy = !s->driving && now < s->submitted_ns + BURST_NS;
     s->submitted_ns = now;
     out->id = ppi_task_id_of(task, index);
+    if (fill_rank) {
+        ppi_scheduler_given(&s->scheduler, fill_rank);
+        ppi_server_assign(s, index, fill_rank);
+        ppi_fill(s);
+    }
     if (s->calls % LOOK_EVERY == 0) ppi_server_look(s, PPI_STEP_MPI); /* a program that only submits keeps its farm going */
     ppi_server_dispatch(s);
     if (ppi_agent_flush_due(&s->agent)) wakes = ppi_agent_flush(&s->agent, wake);
@@ -151,6 +157,7 @@ int ppi_server_submit(struct pp_server *s, pp_function fn, const void *args, siz
     if (s->unfinished == 1 || s->agent.unpublished || (s->outbox_count && !kick)) ppi_background_heed(s);
 out:
     if (status != PP_OK) {
+        s->filling.bytes = 0;
         if (offset) ppi_arena_free(&s->workspace.arena, offset, bytes);
         if (index != PPI_TASK_NONE) {
             struct ppi_task *undone = ppi_store_at(&s->store, index);

@@ -26,6 +26,7 @@ struct stream {
     int peer;
     char *data; /* NULL: what comes is thrown away */
     uint64_t bytes, moved;
+    const _Atomic uint64_t *there; /* how many bytes may be moved so far; NULL = all */
     int complete; /* outgoing: its receiver has all of it, or has closed */
     ppi_stream_done done;
     void *ctx;
@@ -122,8 +123,8 @@ static int loopback_receive(struct ppi_transport *t, int *peer, char **message, 
     return 1;
 }
 
-static int loopback_stream(struct ppi_transport *t, int peer, int outgoing, void *data, uint64_t bytes,
-                           ppi_stream_done done, void *ctx)
+static int begin_stream(struct ppi_transport *t, int peer, int outgoing, void *data, uint64_t bytes,
+                        const _Atomic uint64_t *there, ppi_stream_done done, void *ctx)
 {
     struct end *e = (struct end *)t, *to = &e->hub->ends[peer];
     struct stream *s = calloc(1, sizeof *s);
@@ -131,6 +132,7 @@ static int loopback_stream(struct ppi_transport *t, int peer, int outgoing, void
     s->peer = peer;
     s->data = data;
     s->bytes = bytes;
+    s->there = there;
     s->done = done;
     s->ctx = ctx;
     append(outgoing ? &e->outgoing : &e->incoming, s);
@@ -145,6 +147,18 @@ static int loopback_stream(struct ppi_transport *t, int peer, int outgoing, void
     }
     pthread_mutex_unlock(&to->lock);
     return PP_OK;
+}
+
+static int loopback_stream(struct ppi_transport *t, int peer, int outgoing, void *data, uint64_t bytes,
+                           ppi_stream_done done, void *ctx)
+{
+    return begin_stream(t, peer, outgoing, data, bytes, NULL, done, ctx);
+}
+
+static int loopback_stream_growing(struct ppi_transport *t, int peer, void *data, uint64_t bytes, const _Atomic uint64_t *there,
+                                   ppi_stream_done done, void *ctx)
+{
+    return begin_stream(t, peer, 1, data, bytes, there, done, ctx);
 }
 
 static int take_messages(struct end *e)
@@ -174,6 +188,7 @@ static int copy_chunks(struct end *e, struct stream *in, int *moved)
     for (int i = 0; out && i < CHUNKS_PER_PROGRESS && in->moved < in->bytes; i++) {
         if (out->bytes != in->bytes || out->moved != in->moved) abort(); /* over MPI, memory would be overwritten */
         uint64_t n = in->bytes - in->moved < CHUNK ? in->bytes - in->moved : CHUNK;
+        if (out->there && out->moved + n > atomic_load(out->there)) break;
         if (in->data) memcpy(in->data + in->moved, out->data + out->moved, n);
         in->moved += n;
         out->moved += n;
@@ -319,6 +334,7 @@ static void loopback_abort(struct ppi_transport *t, int code)
 static const struct ppi_transport_ops loopback_ops = {.send = loopback_send,
                                                       .receive = loopback_receive,
                                                       .stream = loopback_stream,
+                                                      .stream_growing = loopback_stream_growing,
                                                       .progress = loopback_progress,
                                                       .forget = loopback_forget,
                                                       .busy = loopback_busy,

@@ -120,6 +120,7 @@ static int begin_chunks(struct ppi_mpi *m, int peer, int outgoing, struct ppi_mp
     int moved = 0;
     while (s->begun * CHUNK < s->bytes && s->begun - s->finished < PPI_CHUNKS_UNDER_WAY) {
         uint64_t at = s->begun * CHUNK, n = s->bytes - at < CHUNK ? s->bytes - at : CHUNK;
+        if (s->there && at + n > atomic_load(s->there)) break;
         MPI_Request *r = &s->chunk[s->begun % PPI_CHUNKS_UNDER_WAY];
         char *where = s->scratch ? s->scratch + s->begun % PPI_CHUNKS_UNDER_WAY * CHUNK : s->data + at;
         int code = outgoing ? ppi_mpi_isend(m, where, (int)n, peer, TAG_CHUNK, r)
@@ -158,8 +159,8 @@ static int progress_stream(struct ppi_mpi *m, int peer, int outgoing)
     return moved;
 }
 
-static int mpi_stream(struct ppi_transport *t, int peer, int outgoing, void *data, uint64_t bytes, ppi_stream_done done,
-                      void *ctx)
+static int begin_stream(struct ppi_transport *t, int peer, int outgoing, void *data, uint64_t bytes,
+                        const _Atomic uint64_t *there, ppi_stream_done done, void *ctx)
 {
     struct ppi_mpi *m = (struct ppi_mpi *)t;
     int lost = m->peers[peer].lost;
@@ -169,6 +170,7 @@ static int mpi_stream(struct ppi_transport *t, int peer, int outgoing, void *dat
     if (!s) return ppi_error(PP_ERR_NOMEM, "no memory for a stream");
     s->data = data;
     s->bytes = bytes;
+    s->there = there;
     s->done = done;
     s->ctx = ctx;
     if (lost) {
@@ -180,6 +182,18 @@ static int mpi_stream(struct ppi_transport *t, int peer, int outgoing, void *dat
     m->peers[peer].streams_end[outgoing] = &s->next;
     activate(m, peer);
     return PP_OK;
+}
+
+static int mpi_stream(struct ppi_transport *t, int peer, int outgoing, void *data, uint64_t bytes, ppi_stream_done done,
+                      void *ctx)
+{
+    return begin_stream(t, peer, outgoing, data, bytes, NULL, done, ctx);
+}
+
+static int mpi_stream_growing(struct ppi_transport *t, int peer, void *data, uint64_t bytes, const _Atomic uint64_t *there,
+                              ppi_stream_done done, void *ctx)
+{
+    return begin_stream(t, peer, 1, data, bytes, there, done, ctx);
 }
 
 static int mpi_progress(struct ppi_transport *t)
@@ -261,6 +275,7 @@ static int mpi_busy(const struct ppi_transport *t)
 const struct ppi_transport_ops ppi_mpi_ops = {.send = mpi_send,
                                                  .receive = mpi_receive,
                                                  .stream = mpi_stream,
+                                                 .stream_growing = mpi_stream_growing,
                                                  .progress = mpi_progress,
                                                  .forget = mpi_forget,
                                                  .busy = mpi_busy,

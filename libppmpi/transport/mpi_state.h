@@ -20,6 +20,7 @@ struct ppi_mpi_request {
 struct ppi_mpi_stream {
     char *data;
     uint64_t bytes, begun, finished; /* chunks finish in order of beginning */
+    const _Atomic uint64_t *there; /* how many bytes may be sent so far; NULL = all */
     ppi_stream_done done;
     void *ctx;
     char *scratch; /* for a stream that is thrown away */

@@ -5,6 +5,7 @@
 #ifndef PPI_TRANSPORT_TRANSPORT_H
 #define PPI_TRANSPORT_TRANSPORT_H
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,6 +20,10 @@ struct ppi_transport_ops {
     /* Sends or receives bytes > 0 of data, and calls done from a later progress. Incoming with data NULL: thrown away. */
     int (*stream)(struct ppi_transport *t, int peer, int outgoing, void *data, uint64_t bytes, ppi_stream_done done,
                   void *ctx);
+    /* The same for outgoing data that is still being written: its first *there bytes may be sent. *there grows until it is bytes,
+     * and is looked at by progress until done is called. */
+    int (*stream_growing)(struct ppi_transport *t, int peer, void *data, uint64_t bytes, const _Atomic uint64_t *there,
+                          ppi_stream_done done, void *ctx);
     /* Moves things on. Returns how much moved. */
     int (*progress)(struct ppi_transport *t);
     /* The peer is lost: nothing that is under way from or to it will arrive. Outgoing streams are told to be done by a later

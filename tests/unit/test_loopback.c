@@ -151,6 +151,29 @@ START_TEST(stream_moves_in_parts_and_only_when_both_sides_have_begun_it)
 }
 END_TEST
 
+START_TEST(what_is_not_there_yet_is_not_sent)
+{
+    size_t bytes = 1000003;
+    char *from = pattern(bytes, 1), *to = calloc(1, bytes);
+    int sent = 0, arrived = 0;
+    _Atomic uint64_t there = 0;
+    begin(2);
+    ck_assert_int_eq(end[0]->ops->stream_growing(end[0], 1, from, bytes, &there, count_done, &sent), 0);
+    stream(1, 0, 0, to, bytes, &arrived);
+    while (progress(1) + progress(0)) {}
+    ck_assert(to[0] == 0 && !sent && !arrived);
+    atomic_store(&there, 700000);
+    while (progress(1) + progress(0)) {}
+    ck_assert(to[1] == from[1] && to[700000] == 0 && to[bytes - 1] == 0 && !sent && !arrived);
+    atomic_store(&there, bytes);
+    while (progress(1) + progress(0)) {}
+    ck_assert(sent == 1 && arrived == 1 && memcmp(from, to, bytes) == 0);
+    free(from);
+    free(to);
+    finish(2);
+}
+END_TEST
+
 START_TEST(receiver_may_begin_first)
 {
     char from[100], to[100];
@@ -376,6 +399,7 @@ int main(void)
     tcase_add_test(c, messages_arrive_in_order_after_a_progress);
     tcase_add_test(c, end_is_busy_until_what_it_sent_and_got_is_delivered);
     tcase_add_test(c, stream_moves_in_parts_and_only_when_both_sides_have_begun_it);
+    tcase_add_test(c, what_is_not_there_yet_is_not_sent);
     tcase_add_test(c, receiver_may_begin_first);
     tcase_add_test(c, streams_between_two_ends_arrive_in_order_and_do_not_mix_with_others);
     tcase_add_test(c, done_may_begin_another_stream);
