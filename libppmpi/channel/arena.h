@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 #define PPI_ARENA_LARGE ((uint64_t)256 << 10)    /* bytes; smaller blocks never go back to the system */
-#define PPI_ARENA_WARM_MAX ((uint64_t)512 << 20) /* that wait for reuse, at most; half of it for one block */
+#define PPI_ARENA_WARM_MAX ((uint64_t)2 << 30)   /* that wait for reuse, at most; half of it for one block */
 #define PPI_ARENA_SMALL_CLASSES 49               /* up to PPI_ARENA_LARGE */
 
 struct ppi_range {
