@@ -8,8 +8,10 @@
  */
 #include "bench.h"
 #include <mpi.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -52,6 +54,7 @@ static void through_shared_memory(char *data, size_t bytes, long rounds, double 
         exit(1);
     }
     if (child == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* it would poll for ever */
         for (long i = 1; i <= WARM_UP + rounds; i++) {
             while (atomic_load(&turns->asked) < i)
                 ;

@@ -104,12 +104,15 @@ static inline struct hold new_hold(void)
     return hold;
 }
 
-static inline void blocker(pp_task *task)
+static inline void stay_held(_Atomic uint32_t *word)
 {
-    _Atomic uint32_t *word = *(_Atomic uint32_t *const *)pp_task_args(task, NULL);
-
     while (atomic_load(word) == 0)
         syscall(SYS_futex, word, FUTEX_WAIT, 0, NULL, NULL, 0);
+}
+
+static inline void blocker(pp_task *task)
+{
+    stay_held(*(_Atomic uint32_t *const *)pp_task_args(task, NULL));
 }
 
 /* Returns when every worker is held. */
@@ -175,11 +178,7 @@ static inline void prepare_own_hold(void)
 
 static inline void own_blocker(pp_task *task)
 {
-    _Atomic uint32_t *word = own_hold()->hold.word;
-
-    if (*(const long *)pp_task_args(task, NULL) != own_hold()->pid) return; /* at another rank */
-    while (atomic_load(word) == 0)
-        syscall(SYS_futex, word, FUTEX_WAIT, 0, NULL, NULL, 0);
+    if (*(const long *)pp_task_args(task, NULL) == own_hold()->pid) stay_held(own_hold()->hold.word); /* else at another rank */
 }
 
 /* Returns when one after the other of these tasks has run elsewhere. */

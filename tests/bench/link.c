@@ -5,21 +5,10 @@
  *
  * The receiver reads each page. Prints one line of key=value.
  */
+#include "farm.h"
 #include <mpi.h>
-#include <ppmpi.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
 
 #define PAGE 4096
-
-static double now_s(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static long sum_of(const unsigned char *data, size_t bytes)
 {
@@ -43,26 +32,22 @@ static void tell(const char *what, size_t bytes, int rounds, double seconds)
 
 static void check(long sum, long expected)
 {
-    if (sum == expected) return;
-    fprintf(stderr, "link: %ld arrived instead of %ld\n", sum, expected);
-    exit(1);
+    if (sum != expected) wrong("other data arrived than was sent");
 }
 
 static pp_future begin(pp_server *server, const unsigned char *data, size_t bytes)
 {
     pp_future f = pp_submit(server, sum_task, data, bytes);
-    if (f.id) return f;
-    fprintf(stderr, "link: %s\n", pp_last_error());
-    exit(1);
+
+    if (f.id == 0) die("pp_submit");
+    return f;
 }
 
 static void finish(pp_future f, long expected)
 {
     long sum = 0;
-    if (pp_fetch(f, &sum, sizeof sum) != PP_OK) {
-        fprintf(stderr, "link: %s\n", pp_last_error());
-        exit(1);
-    }
+
+    if (pp_fetch(f, &sum, sizeof sum) != PP_OK) die("pp_fetch");
     check(sum, expected);
 }
 
@@ -72,10 +57,7 @@ static int by_tasks(int argc, char **argv, unsigned char *data, size_t bytes, in
     pp_options options = PP_OPTIONS_INIT;
     options.isolation = PP_ISOLATE_NONE;
     pp_server *server = pp_server_open(&argc, &argv, &options);
-    if (!server) {
-        fprintf(stderr, "link: %s\n", pp_last_error());
-        return 1;
-    }
+    if (!server) die("pp_server_open");
     long expected = sum_of(data, bytes);
     finish(begin(server, data, bytes), expected); /* warm */
     double began = now_s();
