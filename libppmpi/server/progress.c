@@ -141,6 +141,11 @@ int ppi_server_may_drive(const struct pp_server *s)
     return !s->transport || ppi_server_thread_may_call(s);
 }
 
+static int others_have_nothing(const struct pp_server *s)
+{
+    return s->scheduler.given == s->scheduler.agents[0].given;
+}
+
 int ppi_server_step(struct pp_server *s, enum ppi_step may)
 {
     struct ppi_transport *transport = may & PPI_STEP_MPI ? s->transport : NULL;
@@ -150,6 +155,8 @@ int ppi_server_step(struct pp_server *s, enum ppi_step may)
     ppi_server_know_workers(s);
     ppi_server_balance(s, now);
     ppi_server_dispatch(s);
+    /* Ranks that share our cores sleep while they have no task. */
+    s->agent.config.spin_below = others_have_nothing(s) ? s->ranks[0].limit : s->ranks[0].spin_below;
     _Atomic uint32_t *wake[PPI_WORKERS_MAX];
     int wakes = ppi_agent_flush(&s->agent, wake);
     int printing = s->output[0].bytes || s->output[1].bytes;
@@ -244,10 +251,10 @@ static void driver_sleep(struct pp_server *s, uint64_t deadline_ns, uint64_t *na
  * give credit, spinning in vain costs it. */
 static uint64_t spin_ns(const struct pp_server *s)
 {
-    int idle_cores = s->agent.busy < s->ranks[0].spin_below;
+    int idle_cores = s->agent.busy < s->agent.config.spin_below, alone = s->ranks[0].alone || others_have_nothing(s);
     int few_are_out = s->assigned > s->agent.load && s->assigned - s->agent.load < (uint64_t)s->rank_count;
-    if ((idle_cores && s->ranks[0].alone) || (s->transport && s->transport->ops->busy(s->transport))) return SPIN_NS;
-    if (s->ranks[0].alone && s->agent.load && ppi_agent_is_quick(&s->agent)) return QUICK_SPIN_NS;
+    if ((idle_cores && alone) || (s->transport && s->transport->ops->busy(s->transport))) return SPIN_NS;
+    if (alone && s->agent.load && ppi_agent_is_quick(&s->agent)) return QUICK_SPIN_NS;
     return s->spin_credit > 0 && (idle_cores || few_are_out) ? SHORT_NS : 0;
 }
 
