@@ -17,6 +17,7 @@ farm()
     shift
     begin 0 node-1 "$pprun" "$@" --hosts node-1,node-2,node-3 "$chaos" farm "$CHAOS" 1 $tasks 2
     for _ in $(seq 300); do [ -e "$CHAOS/up" ] && break; sleep 0.1; done
+    [ -e "$CHAOS/up" ] || fail "no tasks have begun"
     sleep 0.5
 }
 
