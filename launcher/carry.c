@@ -15,7 +15,6 @@
 #include <unistd.h>
 
 #define NOT_FOUND 127
-#define WORD_MOST ((size_t)128 << 10) /* of one word of a command, for Linux */
 
 extern char **environ;
 
@@ -99,7 +98,7 @@ static int carry_to(char *host, char *const *words)
     struct ppi_words argv = {NULL, 0, 0};
     char *text = script(words);
     if (!text) wrong_use("no memory");
-    if (strlen(text) >= WORD_MOST)
+    if (strlen(text) >= CARRY_WORD_MOST)
         wrong_use("the environment is too large to be taken to %s by the remote shell; --plain-mpirun does without", host);
     if (ppi_reach_agent(PPI_LAUNCHER_MPIRUN, &argv) != PP_OK) wrong_use("%s", pp_last_error());
     const char *slash = strrchr(argv.word[0], '/');

@@ -16,6 +16,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+extern char **environ;
+
 /* Whether the program opens the server, and has nothing else to do with MPI: the names of the functions that it calls tell. */
 static int leaves_mpi_to_us(const char *program)
 {
@@ -37,6 +39,16 @@ static int leaves_mpi_to_us(const char *program)
         if (memmem(text, bytes, own[i].text, own[i].bytes)) ours = 0;
     munmap((void *)text, bytes);
     return ours;
+}
+
+/* As they stand in the command for the other host: each word is quoted, and all of it once more, hence half of what there is. */
+static int fits_into_a_word(char *const *program)
+{
+    const size_t around = 20; /* "export ", quotes that are quoted, "; " */
+    size_t bytes = 0;
+    for (char *const *variable = environ; *variable; variable++) bytes += strlen(*variable) + around;
+    for (char *const *word = program; *word; word++) bytes += strlen(*word) + around;
+    return bytes < CARRY_WORD_MOST / 2;
 }
 
 /* The address that this host has for the other one; 0 when that is not known. Nothing is sent. */
@@ -106,7 +118,7 @@ int carry_decide(const struct options *options, const struct place *place, const
     if (options->plain_mpirun || place->launcher != PPI_LAUNCHER_MPIRUN || place->allocation.kind != PPI_ALLOCATION_NONE) return 0;
     if (hosts->count < 2 || options->ranks > hosts->count || options->ranks == 1) return 0;
     if (getenv("OMPI_MCA_btl") || getenv("OMPI_MCA_pml") || getenv("PMIX_MCA_gds")) return 0; /* the user knows better */
-    if (!ppi_host_is_local(hosts->word[0]) || !leaves_mpi_to_us(program)) return 0;
+    if (!ppi_host_is_local(hosts->word[0]) || !leaves_mpi_to_us(program) || !fits_into_a_word(options->program)) return 0;
     ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
     if (length < 0 || !is_open_mpi_4(place->launcher_file)) return 0;
     self[length] = '\0';

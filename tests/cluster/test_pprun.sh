@@ -48,6 +48,38 @@ at node-1 60 sh -c "$(cat "$out")"
 [ $status -eq 0 ] && [ "$(sed -n 1p "$out")" = "$n nodes, $all workers" ] || fail "--dry-run, pasted"
 nothing_runs
 
+# ---- Who starts the ranks on other hosts: pprun itself where it can, mpirun's daemons where something speaks against that.
+# carries YES-OR-NO WHAT NODE COMMAND…
+carries()
+{
+    expected=$1 what=$2 node=$3
+    shift 3
+    at "$node" 20 "$@"
+    case $(cat "$out") in *" --carry "*) carried=yes ;; *) carried=no ;; esac
+    [ $status -eq 0 ] && [ $carried = "$expected" ] || fail "carried ($expected is right): $what"
+}
+if [ "$mpi" = openmpi ]; then
+    dry="$pprun --dry-run --hosts $hosts"
+    # shellcheck disable=SC2086 # $dry is several words
+    {
+        carries yes "a program of the library" node-1 $dry "$program" nodes
+        carries yes "-n 2" node-1 $dry -n 2 "$program" nodes
+        carries no "--plain-mpirun" node-1 $dry --plain-mpirun "$program" nodes
+        for variable in OMPI_MCA_btl=tcp,self OMPI_MCA_pml=ob1 PMIX_MCA_gds=hash; do
+            carries no $variable node-1 env $variable $dry "$program" nodes
+        done
+        carries no "-n 5" node-1 $dry -n 5 "$program" nodes
+        carries no "the first host is another one" node-2 $dry "$program" nodes
+        carries no "a program that calls MPI itself" node-1 $dry "$build/tests/mpi_comm"
+        carries no "a program that does not call the library" node-1 $dry "$(command -v hostname)"
+        carries no "a large environment" node-1 env LARGE="$(head -c 70000 /dev/zero | tr '\0' x)" $dry "$program" nodes
+        carries no "large arguments" node-1 $dry "$program" nodes "$(head -c 70000 /dev/zero | tr '\0' x)"
+    }
+    LARGE=$(head -c 120000 /dev/zero | tr '\0' x) at node-1 60 "$pprun" --hosts $hosts "$program" nodes
+    [ $status -eq 0 ] && [ "$(sed -n 1p "$out")" = "$n nodes, $all workers" ] || fail "a large environment"
+fi
+nothing_runs
+
 # ---- Hosts that cannot be had: named, soon, in a sentence.
 at node-1 60 "$pprun" --hosts node-1,node-9 "$program" sum
 [ $status -eq 2 ] && [ "$(lines "$err" '^pprun: node-9 cannot be reached: ssh: Could not resolve hostname node-9')" -eq 1 ] || fail "unknown host"
