@@ -14,8 +14,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define NOT_FOUND 127
-
 extern char **environ;
 
 /* What the rank on the other host needs: the user's variables, and what mpirun and PMIx have given this process. */
@@ -73,7 +71,7 @@ static _Noreturn void become_shell(char *const *argv, int input, pid_t parent)
     if (getppid() != parent) _exit(1);
     dup2(input, STDIN_FILENO);
     execvp(argv[0], argv);
-    _exit(NOT_FOUND);
+    _exit(PLACE_NOT_FOUND);
 }
 
 /* The write end of the input stays open as long as this process lives. */
@@ -118,8 +116,5 @@ int carry(const char *hosts, char *const *words)
     if (ppi_hosts_parse(hosts, "--carry", &names) != PP_OK) wrong_use("%s", pp_last_error());
     if (i < 0 || i >= names.count) wrong_use("--carry is for mpirun, which pprun starts by itself");
     if (i > 0 && !ppi_host_is_local(names.word[i])) return carry_to(names.word[i], words);
-    execvp(words[0], words);
-    int error = errno;
-    fprintf(stderr, "pprun: %s cannot be executed: %s\n", words[0], strerror(error));
-    return NOT_FOUND;
+    return place_become(place_find_program(words[0]), words);
 }

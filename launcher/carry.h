@@ -10,13 +10,13 @@
 /* Of one word of a command, for Linux: what goes to the other host is one. */
 #define CARRY_WORD_MOST ((size_t)128 << 10)
 
-/* Whether the program's ranks are to be carried to these hosts; then fills in *out, whose texts last. Not where mpirun's own way is
- * better or the only one: in a batch job; with several ranks on a host, which would do without shared memory; when the first
- * host is not this one; for a program that calls MPI itself, which might want to know who shares a host, or pp_prepare, or whose file
- * does not call pp_server_open; with another mpirun than that of Open MPI 4.1; where OMPI_MCA_btl, OMPI_MCA_pml or PMIX_MCA_gds say
- * how messages go; where hosts are reached by several interfaces, unless OMPI_MCA_oob_tcp_if_include names one; and when environment and
- * arguments may be too large for the command of a remote shell. */
-int carry_decide(const struct options *options, const struct place *place, const char *program, struct ppi_carrier *out);
+/* Fills in *out, whose texts last, when the program's ranks are to be carried to these hosts. Not where mpirun's own way
+ * is better or the only one: in a batch job; with several ranks on a host, which would do without shared memory; when the
+ * first host is not this one; for a program that calls MPI itself, which might want to know who shares a host, or
+ * pp_prepare, or whose file does not call pp_server_open; with another mpirun than that of Open MPI 4.1; where
+ * OMPI_MCA_btl, OMPI_MCA_pml or PMIX_MCA_gds say how messages go; where hosts are reached by several interfaces, unless
+ * OMPI_MCA_oob_tcp_if_include names one; and when environment and arguments may be too large for one word. */
+void carry_decide(const struct options *options, const struct place *place, const char *program, struct ppi_carrier *out);
 
 /* What mpirun starts: carries the words to the host of this process's rank, and waits for their end. Returns the exit status. */
 int carry(const char *hosts, char *const *words);

@@ -4,7 +4,6 @@
 
 #include <fcntl.h>
 #include <ifaddrs.h>
-#include <limits.h>
 #include <net/if.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -110,22 +109,20 @@ static int is_open_mpi_4(const char *mpirun)
     return major == 4 && minor == 1;
 }
 
-int carry_decide(const struct options *options, const struct place *place, const char *program, struct ppi_carrier *out)
+void carry_decide(const struct options *options, const struct place *place, const char *program, struct ppi_carrier *out)
 {
-    static char self[PATH_MAX], interface[IF_NAMESIZE];
+    static char interface[IF_NAMESIZE];
     const char *told = getenv("OMPI_MCA_oob_tcp_if_include");
     const struct ppi_words *hosts = &place->hosts;
-    if (options->plain_mpirun || place->launcher != PPI_LAUNCHER_MPIRUN || place->allocation.kind != PPI_ALLOCATION_NONE) return 0;
-    if (hosts->count < 2 || options->ranks > hosts->count || options->ranks == 1) return 0;
-    if (getenv("OMPI_MCA_btl") || getenv("OMPI_MCA_pml") || getenv("PMIX_MCA_gds")) return 0; /* the user knows better */
-    if (!ppi_host_is_local(hosts->word[0]) || !leaves_mpi_to_us(program) || !fits_into_a_word(options->program)) return 0;
-    ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
-    if (length < 0 || !is_open_mpi_4(place->launcher_file)) return 0;
-    self[length] = '\0';
+    if (options->plain_mpirun || place->launcher != PPI_LAUNCHER_MPIRUN || place->allocation.kind != PPI_ALLOCATION_NONE) return;
+    if (hosts->count < 2 || options->ranks > hosts->count || options->ranks == 1) return;
+    if (getenv("OMPI_MCA_btl") || getenv("OMPI_MCA_pml") || getenv("PMIX_MCA_gds")) return; /* the user knows better */
+    if (!ppi_host_is_local(hosts->word[0]) || !leaves_mpi_to_us(program) || !fits_into_a_word(options->program)) return;
+    const char *self = place_own_file();
+    if (!self || !is_open_mpi_4(place->launcher_file)) return;
     if (!told || !*told) {
-        if (!find_interface(hosts, interface)) return 0;
+        if (!find_interface(hosts, interface)) return;
         told = interface;
     }
     *out = (struct ppi_carrier){self, told};
-    return 1;
 }

@@ -5,7 +5,6 @@
 #include "launch/settings.h"
 #include "topology/topology.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -103,11 +102,9 @@ static int read_rows(char *text, struct row **out)
 
 static int ask_all(const struct options *options, struct place *place)
 {
-    char self[PATH_MAX], *text = NULL;
+    char *self = place_own_file(), *text = NULL;
     struct row *rows = NULL;
-    ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
-    if (length < 0) wrong_use("--info: pprun cannot read in /proc where its own program is");
-    self[length] = '\0';
+    if (!self) wrong_use("--info: pprun cannot read in /proc where its own program is");
     place_choose_launcher(options, self, place);
     char *program[] = {self, (char[]){"--info-line"}, NULL}, *copy = NULL;
     if (options->dry_run) return place_print(place, 0, program);

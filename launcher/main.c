@@ -4,29 +4,8 @@
 #include "options.h"
 #include "place.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#define NOT_FOUND 127 /* as shells have it */
-#define NOT_EXECUTABLE 126
-
-static char *find_or_end(const char *name)
-{
-    const char *path = getenv("PATH");
-    char *file = ppi_find_program(name, path ? path : "/usr/local/bin:/usr/bin:/bin");
-    if (file) return file;
-    if (errno == ENOENT) {
-        fprintf(stderr,
-                strchr(name, '/') ? "pprun: there is no program %s\n" : "pprun: there is no program %s on the PATH\n",
-                name);
-        exit(NOT_FOUND);
-    }
-    fprintf(stderr, "pprun: %s cannot be executed: %s\n", name, strerror(errno));
-    exit(NOT_EXECUTABLE);
-}
 
 static int run_plain(const struct options *options, const char *file)
 {
@@ -37,10 +16,7 @@ static int run_plain(const struct options *options, const char *file)
         free(line);
         return 0;
     }
-    execv(file, options->program);
-    int error = errno;
-    fprintf(stderr, "pprun: %s cannot be executed: %s\n", file, strerror(error));
-    return error == ENOENT ? NOT_FOUND : NOT_EXECUTABLE;
+    return place_become(file, options->program);
 }
 
 int main(int argc, char **argv)
@@ -53,11 +29,11 @@ int main(int argc, char **argv)
     if (options.info) return info_print_table(&options);
 
     place_find(&options, &place);
-    char *file = find_or_end(options.program[0]);
+    char *file = place_find_program(options.program[0]);
     if (place.plain) return run_plain(&options, file);
 
     place_choose_launcher(&options, file, &place);
-    if (carry_decide(&options, &place, file, &place.carrier)) place.carried = 1;
+    carry_decide(&options, &place, file, &place.carrier);
     char *copy = NULL;
     options.program[0] = file; /* the PATH may be another one elsewhere */
     if (options.dry_run) return place_print(&place, options.ranks, options.program);

@@ -5,9 +5,12 @@
 #include "launch/launch.h"
 #include "launch/settings.h"
 
+#include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 extern char **environ;
 
@@ -88,7 +91,7 @@ void place_command(const struct place *place, int ranks, char *const *program, c
                                   program,
                                   watch,
                                   environ,
-                                  place->carried ? &place->carrier : NULL};
+                                  place->carrier.file ? &place->carrier : NULL};
     or_end(ppi_command_build(&request, out));
 }
 
@@ -115,4 +118,35 @@ int place_run(const struct place *place, int ranks, char *const *program, char *
     int status = ppi_watch_run(&watch);
     ppi_command_free(&command);
     return status;
+}
+
+static int not_executable(const char *file, int error)
+{
+    fprintf(stderr, "pprun: %s cannot be executed: %s\n", file, strerror(error));
+    return error == ENOENT ? PLACE_NOT_FOUND : PLACE_NOT_EXECUTABLE;
+}
+
+char *place_find_program(const char *name)
+{
+    const char *path = getenv("PATH");
+    char *file = ppi_find_program(name, path ? path : "/usr/local/bin:/usr/bin:/bin");
+    if (file) return file;
+    if (errno != ENOENT) exit(not_executable(name, errno));
+    fprintf(stderr, "pprun: there is no program %s%s\n", name, strchr(name, '/') ? "" : " on the PATH");
+    exit(PLACE_NOT_FOUND);
+}
+
+int place_become(const char *file, char *const *words)
+{
+    execv(file, words);
+    return not_executable(file, errno);
+}
+
+char *place_own_file(void)
+{
+    static char file[PATH_MAX];
+    ssize_t length = readlink("/proc/self/exe", file, sizeof file - 1);
+    if (length < 0) return NULL;
+    file[length] = '\0';
+    return file;
 }

@@ -15,8 +15,7 @@ struct place {
     enum ppi_mpi mpi;
     enum ppi_launcher launcher;
     char *launcher_file;
-    int carried; /* the ranks on other hosts are, see carry.h */
-    struct ppi_carrier carrier;
+    struct ppi_carrier carrier; /* with a file when the ranks on other hosts are carried, see carry.h */
 };
 
 /* Ends pprun when the place cannot be had. */
@@ -34,6 +33,18 @@ int place_print(const struct place *place, int ranks, char *const *program);
 
 /* Runs it; returns the exit status. `captured` as in struct ppi_watch. */
 int place_run(const struct place *place, int ranks, char *const *program, char **captured);
+
+#define PLACE_NOT_FOUND 127 /* as shells have it */
+#define PLACE_NOT_EXECUTABLE 126
+
+/* The path of the program, which is looked for on the PATH; says what is wrong and ends with one of these when there is none. */
+char *place_find_program(const char *name);
+
+/* Replaces this process. When that fails, says why and returns one of these. */
+int place_become(const char *file, char *const *words);
+
+/* Where pprun itself is, in a text that lasts; NULL when /proc cannot be read. */
+char *place_own_file(void);
 
 /* Copies a file to every node, and gives the path that it has there; takes it away again. */
 char *place_preload(const struct place *place, const char *file);

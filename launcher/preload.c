@@ -15,19 +15,6 @@
 
 static char folder[64]; /* on the nodes; "" = none */
 
-static void add_nodelist(const struct ppi_words *hosts, struct ppi_words *words)
-{
-    char *list = NULL;
-    size_t size;
-    FILE *stream = open_memstream(&list, &size);
-    for (int i = 0; stream && i < hosts->count; i++) fprintf(stream, "%s%s", i ? "," : "--nodelist=", hosts->word[i]);
-    if (!stream || fclose(stream) != 0)
-        words->failed = 1;
-    else
-        ppi_words_add(words, list);
-    free(list);
-}
-
 /* srun takes its input to all tasks. */
 static int by_srun(const struct place *place, const char *command, const char *input)
 {
@@ -38,7 +25,7 @@ static int by_srun(const struct place *place, const char *command, const char *i
     ppi_words_add(&words, "srun");
     ppi_words_format(&words, "--nodes=%d", place->nodes);
     ppi_words_format(&words, "--ntasks=%d", place->nodes);
-    if (place->hosts.count > 0) add_nodelist(&place->hosts, &words);
+    if (place->hosts.count > 0) ppi_command_add_nodelist(&place->hosts, place->hosts.count, &words);
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) ppi_words_add(&words, others[i]);
     ppi_words_add(&words, command);
     if (words.failed) wrong_use("--preload: no memory");

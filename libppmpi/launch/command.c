@@ -17,10 +17,9 @@ static int share(int ranks, int n, int i)
 enum list { EACH_RANK, SHARES, NAMES };
 
 /* "a,b,a", a name for each rank; "a:2,b:1"; "a,b". */
-static void add_hosts(const struct ppi_request *request, const char *option, int ranks, enum list form,
+static void add_hosts(const struct ppi_words *hosts, const char *option, int ranks, enum list form,
                       struct ppi_words *words)
 {
-    const struct ppi_words *hosts = request->hosts;
     char *list = NULL;
     size_t size;
     FILE *stream = open_memstream(&list, &size);
@@ -35,6 +34,11 @@ static void add_hosts(const struct ppi_request *request, const char *option, int
         ppi_words_add(words, list);
     }
     free(list);
+}
+
+void ppi_command_add_nodelist(const struct ppi_words *hosts, int ranks, struct ppi_words *words)
+{
+    add_hosts(hosts, "--nodelist", ranks, NAMES, words);
 }
 
 static int has(const struct ppi_request *request, const char *name)
@@ -65,10 +69,10 @@ static void mpirun_here(const struct ppi_request *request, struct ppi_command *o
     ppi_words_add(words, "--bind-to");
     ppi_words_add(words, "none");
     ppi_words_add(words, request->carrier->file);
-    add_hosts(request, "--carry", out->ranks, NAMES, words);
+    add_hosts(request->hosts, "--carry", out->ranks, NAMES, words);
     ppi_words_add(words, "--");
     /* Ranks believe that they share a host: neither messages nor what PMIx knows may go by shared memory. */
-    set_unless_given(request, "OMPI_MCA_btl", "^vader,sm", out);
+    ppi_words_add(&out->set, "OMPI_MCA_btl=^vader,sm");
     ppi_words_add(&out->set, "PMIX_MCA_gds=hash");
     ppi_words_add(&out->set, "PMIX_MCA_ptl_tcp_remote_connections=1");
     ppi_words_format(&out->set, "PMIX_MCA_ptl_tcp_if_include=%s", request->carrier->interface);
@@ -88,7 +92,7 @@ static void mpirun(const struct ppi_request *request, int nodes, struct ppi_comm
     struct ppi_words *words = &out->words;
     int alone = !request->hosts && request->allocation.kind != PPI_ALLOCATION_SLURM;
     if (request->hosts) {
-        add_hosts(request, "--host", out->ranks, EACH_RANK, words);
+        add_hosts(request->hosts, "--host", out->ranks, EACH_RANK, words);
         ppi_words_add(words, "--map-by");
         ppi_words_add(words, "seq"); /* any other policy begins with the local host, wherever it stands */
     } else if (!alone && out->ranks == nodes) {
@@ -125,7 +129,7 @@ static void hydra(const struct ppi_request *request, int nodes, struct ppi_comma
     int one_each = out->ranks == nodes;
     ppi_words_add(words, "-n");
     ppi_words_format(words, "%d", out->ranks);
-    if (request->hosts) add_hosts(request, "-hosts", out->ranks, one_each ? NAMES : SHARES, words);
+    if (request->hosts) add_hosts(request->hosts, "-hosts", out->ranks, one_each ? NAMES : SHARES, words);
     if (one_each && nodes > 1) {
         ppi_words_add(words, "-ppn");
         ppi_words_add(words, "1");
@@ -140,7 +144,7 @@ static void hydra(const struct ppi_request *request, int nodes, struct ppi_comma
 static void srun(const struct ppi_request *request, int nodes, struct ppi_command *out)
 {
     struct ppi_words *words = &out->words;
-    if (request->hosts) add_hosts(request, "--nodelist", out->ranks, NAMES, words);
+    if (request->hosts) ppi_command_add_nodelist(request->hosts, out->ranks, words);
     ppi_words_format(words, "--nodes=%d", out->ranks < nodes ? out->ranks : nodes);
     ppi_words_format(words, "--ntasks=%d", out->ranks);
     if (out->ranks == nodes) ppi_words_add(words, "--ntasks-per-node=1");

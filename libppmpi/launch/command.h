@@ -57,6 +57,9 @@ struct ppi_command {
 int ppi_command_build(const struct ppi_request *request, struct ppi_command *out);
 void ppi_command_free(struct ppi_command *command);
 
+/* For srun: the first `ranks` of the hosts, all of them when there are fewer. */
+void ppi_command_add_nodelist(const struct ppi_words *hosts, int ranks, struct ppi_words *words);
+
 /* One line for a shell; NULL without memory. */
 char *ppi_command_line(const struct ppi_command *command);
 
