@@ -46,6 +46,7 @@ begin()
     ups=$1 node=$2
     shift 2
     : > "$out"
+    : > "$err"
     timeout -k 5 120 sh "$cluster" run "$node" "$@" > "$out" 2> "$err" < /dev/null &
     runner=$!
     for _ in $(seq 300); do [ "$(lines "$out" up)" -ge "$ups" ] && break; sleep 0.1; done
@@ -70,18 +71,38 @@ ended()
     took=$((($(now) - began) / 1000000))
 }
 
-# Nothing runs on any node, after at most two seconds.
-nothing_runs()
+# only_runs NAMES SECONDS NODE…: nothing else runs there, after at most so long; NAMES, separated by blanks, may
+only_runs()
 {
-    for _ in 1 2 3 4 5 6 7 8 9 10; do
+    names=$1 seconds=$2
+    shift 2
+    for _ in $(seq $((seconds * 5))); do
         left=''
-        for i in 1 2 3; do
-            for pid in $(sh "$cluster" pids node-$i); do left="$left node-$i:$(cat "/proc/$pid/comm" 2> /dev/null)"; done
+        for host; do
+            for pid in $(sh "$cluster" pids "$host"); do
+                name=$(cat "/proc/$pid/comm" 2> /dev/null)
+                case " $names " in *" $name "*) ;; *) [ -z "$name" ] || left="$left $host:$name" ;; esac
+            done
         done
         [ -z "$left" ] && return 0
         sleep 0.2
     done
     fail "left over:$left"
+}
+
+nothing_runs() { only_runs '' 2 node-1 node-2 node-3; }
+
+# revive NODE: the cable is back, what was stopped goes on, and there is a sshd that answers
+revive()
+{
+    sh "$cluster" join "$1"
+    for pid in $(sh "$cluster" pids "$1") $(cat "$CLUSTER_DIR/$1/sshd"); do kill -CONT "$pid" 2> /dev/null; done
+    sh "$cluster" serve "$1"
+    for _ in $(seq 100); do
+        timeout 5 sh "$cluster" run node-1 "$CLUSTER_DIR/ssh" "$1" true < /dev/null > /dev/null 2>&1 && return
+        sleep 0.1
+    done
+    fail "$1 is not back"
 }
 
 # No file is left in any node's /dev/shm and /tmp; folders of CLUSTER_SHARED are mounted there.

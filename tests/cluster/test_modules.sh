@@ -1,6 +1,5 @@
 # Code travels: plug-ins that are on one node only, in its own /tmp.
 . "$(dirname "$0")/hosts.sh"
-if [ "$mpi" != openmpi ]; then n=2; fi # one rank of each of two nodes, as elsewhere
 program=$scratch/modules
 # shellcheck disable=SC2086
 ${CC:-cc} -std=c11 -D_GNU_SOURCE -O1 "$here/modules.c" -o "$program" $flags -lppmpi || exit 1
@@ -25,7 +24,7 @@ received() { sh "$cluster" run "$1" cat /proc/net/dev | sed -n 's/^ *eth0: *\([0
 # run TASKS PLUGIN…: two ranks on each node, six or more workers
 run()
 {
-    at node-1 120 env PPMPI_LOG_LEVEL=info "$pprun" --hosts "$hosts" -n $((ranks * n)) --workers 2 "$program" "$@"
+    at node-1 120 env PPMPI_LOG_LEVEL=info "$pprun" --hosts "$hosts" -n $((2 * n)) --workers 2 "$program" "$@"
 }
 
 # said PLUGIN TEXT: how many tasks of that plug-in said so
@@ -43,7 +42,6 @@ everywhere()
     [ $sum -eq "$3" ] || fail "plug-in $1: $sum of $3"
 }
 others=$(seq 2 $n | sed 's/^/node-/' | tr '\n' ' ')
-if [ "$mpi" = openmpi ]; then ranks=2; else ranks=1; fi
 
 # What stands there, but for what Open MPI leaves behind when it is killed.
 files_of() { sh "$cluster" run "$1" sh -c 'ls -d /dev/shm/* /tmp/*' 2> /dev/null; }
@@ -83,7 +81,7 @@ done
 at node-1 30 cat $plugins/alone/plug.so
 sh "$cluster" run node-2 mkdir -p $plugins/alone
 sh "$cluster" run node-2 sh -c "cat > $plugins/alone/plug.so" < "$out"
-[ "$n" -lt 3 ] || plug node-3 alone 7 0
+plug node-3 alone 7 0
 run 300 $plugins/alone/plug.so
 [ $status -eq 0 ] || fail "nodes that have it"
 everywhere 0 100 300
@@ -111,31 +109,25 @@ nothing_runs
 
 # ---- A node is lost while it is sent: it hangs, or its cable is pulled. The others do the work. (When the rank is killed, its kernel
 # refuses what comes, and Open MPI 4.1 at times never returns from the call that sends.)
-if [ "$mpi" = openmpi ] && [ "$n" -ge 3 ]; then
-    for how in stop cut; do
-        : > "$err"
-        PPMPI_LOG_LEVEL=info PPMPI_HEARTBEAT=2 timeout 120 sh "$cluster" run node-1 "$pprun" --hosts $hosts "$program" 400 $plugins/large/plug.so \
-            > "$out" 2> "$err" < /dev/null &
-        runner=$!
-        for _ in $(seq 3000); do grep -q "goes to rank 1" "$err" && break; sleep 0.01; done
-        if [ $how = cut ]; then
-            sh "$cluster" cut node-2
-        else
-            for pid in $(sh "$cluster" pids node-2); do
-                [ "$(readlink "/proc/$pid/exe")" = "$program" ] && kill -STOP "$pid"
-            done
-        fi
-        wait $runner
-        status=$?
-        [ "$(awk '/^0 node-[123] 500 / { s += $4 } END { print s + 0 }' "$out")" -eq 400 ] || fail "$how of node-2: all tasks"
-        [ $status -eq 0 ] || fail "$how of node-2 while it is sent"
-        sh "$cluster" kill node-2
-        [ $how = stop ] || sh "$cluster" join node-2
-        nothing_runs
-        sh "$cluster" serve node-2
-        for _ in $(seq 100); do at node-1 5 "$CLUSTER_DIR/ssh" node-2 true; [ $status -eq 0 ] && break; sleep 0.1; done
-    done
-fi
+for how in stop cut; do
+    begin 0 node-1 env PPMPI_LOG_LEVEL=info PPMPI_HEARTBEAT=2 "$pprun" --hosts $hosts "$program" 400 $plugins/large/plug.so
+    for _ in $(seq 3000); do grep -q "goes to rank 1" "$err" && break; sleep 0.01; done
+    grep -q "goes to rank 1" "$err" || fail "$how of node-2: nothing is sent there"
+    if [ $how = cut ]; then
+        sh "$cluster" cut node-2
+    else
+        for pid in $(sh "$cluster" pids node-2); do
+            [ "$(readlink "/proc/$pid/exe")" = "$program" ] && kill -STOP "$pid"
+        done
+    fi
+    began=$(now)
+    ended
+    [ "$(awk '/^0 node-[123] 500 / { s += $4 } END { print s + 0 }' "$out")" -eq 400 ] || fail "$how of node-2: all tasks"
+    [ $status -eq 0 ] || fail "$how of node-2 while it is sent"
+    sh "$cluster" kill node-2
+    revive node-2
+    nothing_runs
+done
 
 # ---- Nothing of it is left on any node: no files, and no memory.
 for i in $(seq 2 $n); do

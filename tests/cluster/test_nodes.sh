@@ -1,9 +1,5 @@
 # A whole node dies, hangs, or loses its cable while three hosts work: pprun's program goes on without it, has every outcome, and ends with its
 # own status; nothing is left where there is still somebody. With mpirun's own daemons the job ends soon, and says which node it was.
-if [ "${TEST_MPI:-openmpi}" != openmpi ]; then
-    echo "skipped: this launcher ends the job when a rank dies"
-    exit 77
-fi
 . "$(dirname "$0")/hosts.sh"
 chaos=$build/tests/cluster_chaos
 tasks=30000
@@ -22,29 +18,7 @@ farm()
 }
 
 # quiet_within SECONDS NODE…: nothing runs there, but for sessions of sshd, which wait for a host that does not answer
-quiet_within()
-{
-    for _ in $(seq $(($1 * 5))); do
-        left=''
-        for node in $(echo "$*" | cut -d ' ' -f 2-); do
-            for pid in $(sh "$cluster" pids "$node"); do
-                name=$(cat "/proc/$pid/comm" 2> /dev/null)
-                case $name in sshd | '') ;; *) left="$left $node:$name" ;; esac
-            done
-        done
-        [ -z "$left" ] && return 0
-        sleep 0.2
-    done
-    fail "left over:$left"
-}
-
-# revive NODE: the cable is back, what was stopped goes on, and there is a sshd
-revive()
-{
-    sh "$cluster" join "$1"
-    for pid in $(sh "$cluster" pids "$1") $(cat "$CLUSTER_DIR/$1/sshd"); do kill -CONT "$pid" 2> /dev/null; done
-    sh "$cluster" serve "$1"
-}
+quiet_within() { only_runs sshd "$@"; }
 
 # ---- The program goes on.
 for what in cut stop kill; do

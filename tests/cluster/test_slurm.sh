@@ -16,22 +16,8 @@ is_farm()
     [ "$(lines "$out" "^node-[1-3]: rank [0-2], 1 ranks, $3 workers")" -eq "$2" ] && [ "$(lines "$out" 'sum OK')" -eq 1 ] || fail "$1: nodes"
 }
 
-# Slurm's own: the controller and the daemons are all that runs.
-slurm_is_idle()
-{
-    for _ in $(seq 25); do
-        left=''
-        for i in 1 2 3; do
-            for pid in $(sh "$cluster" pids node-$i); do
-                name=$(cat "/proc/$pid/comm" 2> /dev/null)
-                case $name in slurmctld | slurmscriptd | slurmd | munged | '') ;; *) left="$left node-$i:$name" ;; esac
-            done
-        done
-        [ -z "$left" ] && return 0
-        sleep 0.2
-    done
-    fail "left over:$left"
-}
+# Slurm's own are all that runs.
+slurm_is_idle() { only_runs 'slurmctld slurmscriptd slurmd munged' 5 node-1 node-2 node-3; }
 
 # ---- salloc: the nodes of the job, all that was granted of each.
 at node-1 60 salloc -Q -N$n --exclusive "$pprun" "$program" nodes
