@@ -29,6 +29,8 @@ extern char **environ;
 #define TERMINATE_MS 10000 /* the same from SIGTERM and SIGHUP: it may want to save something */
 #define STOP_MS 600        /* from then on to SIGKILL */
 
+#define NOT_EXECUTED 126 /* a shell's status for a program that is there */
+
 enum { ERRORS, OUTPUT, STREAMS };
 
 struct state {
@@ -75,6 +77,11 @@ static void on_failure(struct state *s, const char *kind, int rank, int status, 
                  "%s does not have the program; its folder must be shared by all nodes, or --preload "
                  "takes the program there",
                  host);
+    else if (status == NOT_EXECUTED)
+        snprintf(s->failure, sizeof s->failure,
+                 "rank %d ended with status %d: %s could not execute the program, which may be made for another kind "
+                 "of machine",
+                 rank, status, host);
     else if (status > 128)
         snprintf(s->failure, sizeof s->failure, "rank %d on %s was ended by signal %d before the farm was open", rank,
                  host, status - 128);
@@ -102,12 +109,18 @@ static void on_open(struct state *s)
     s->ask_at = NEVER;
 }
 
+/* Then the status is the shell's. */
+static int never_ran(const struct state *s, const char *kind, int status)
+{
+    return strcmp(kind, "missing") == 0 || (status == NOT_EXECUTED && !s->open);
+}
+
 static void on_end(struct state *s, const char *kind, int rank, int status, const char *host)
 {
     s->ended++;
-    if (rank == 0) {
+    if (rank == 0) s->rank0_group = 0;
+    if (rank == 0 && !never_ran(s, kind, status)) {
         s->rank0 = status;
-        s->rank0_group = 0;
         if (s->signalled)
             expect_end(s, 0);
         else if (status != 0 || s->open)

@@ -104,8 +104,23 @@ nothing_runs
 mkdir "$scratch/private" "$scratch/empty_folder"
 cp "$program" "$scratch/private/prog"
 sh "$cluster" run node-2 mount --bind "$scratch/empty_folder" "$scratch/private"
-at node-1 60 "$pprun" --hosts $hosts "$scratch/private/prog" sum
-[ $status -eq 127 ] && [ "$(lines "$err" '^pprun: node-2 does not have the program; .*--preload')" -eq 1 ] || fail "program not there"
+# Whether rank 0 would have been there or another, and whether others take part.
+for list in $hosts node-2,node-1 node-2; do
+    at node-1 60 "$pprun" --hosts $list "$scratch/private/prog" sum
+    [ $status -eq 127 ] && [ "$(lines "$err" '^pprun: node-2 does not have the program; .*--preload')" -eq 1 ] || fail "program not there: $list"
+done
+nothing_runs
+# Byte 18 of a program says which machine it is for.
+mkdir "$scratch/foreign"
+cp "$program" "$scratch/foreign/prog"
+printf '\377' | dd of="$scratch/foreign/prog" bs=1 seek=18 conv=notrunc 2> "$scratch/why"
+sh "$cluster" run node-3 mount --bind "$scratch/foreign" "$scratch/private"
+for list in node-1,node-3 node-3,node-1; do
+    at node-1 60 "$pprun" --hosts $list "$scratch/private/prog" sum
+    [ $status -eq 126 ] && [ "$(lines "$err" '^pprun: rank [01] ended with status 126: node-3 could not execute the program')" -eq 1 ] ||
+        fail "another architecture: $list"
+done
+sh "$cluster" run node-3 umount "$scratch/private"
 nothing_runs
 at node-1 60 "$pprun" --preload --hosts $hosts "$scratch/private/prog" nodes
 [ $status -eq 0 ] && [ "$(sed -n 1p "$out")" = "$n nodes, $all workers" ] || fail "--preload"
