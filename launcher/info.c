@@ -107,7 +107,7 @@ static int ask_all(const struct options *options, struct place *place)
     if (!self) wrong_use("--info: pprun cannot read in /proc where its own program is");
     place_choose_launcher(options, self, place);
     char *program[] = {self, (char[]){"--info-line"}, NULL}, *copy = NULL;
-    if (options->dry_run) return place_print(place, 0, program);
+    if (options->dry_run) return place_print(options, place, program);
     if (options->preload) program[0] = copy = place_preload(place, self);
     int status = place_run(place, 0, program, &text);
     if (copy) place_unload(place);

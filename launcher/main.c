@@ -10,12 +10,6 @@
 static int run_plain(const struct options *options, const char *file)
 {
     unsetenv("PPMPI_HOSTS"); /* here is where it is to run */
-    if (options->dry_run) {
-        char *line = ppi_words_line(options->program);
-        puts(line ? line : "");
-        free(line);
-        return 0;
-    }
     return place_become(file, options->program);
 }
 
@@ -30,13 +24,13 @@ int main(int argc, char **argv)
 
     place_find(&options, &place);
     char *file = place_find_program(options.program[0]);
-    if (place.plain) return run_plain(&options, file);
+    if (place.plain) return options.dry_run ? place_print(&options, &place, options.program) : run_plain(&options, file);
 
     place_choose_launcher(&options, file, &place);
     carry_decide(&options, &place, file, &place.carrier);
     char *copy = NULL;
     options.program[0] = file; /* the PATH may be another one elsewhere */
-    if (options.dry_run) return place_print(&place, options.ranks, options.program);
+    if (options.dry_run) return place_print(&options, &place, options.program);
     if (options.preload && (place.hosts.count > 0 || place.allocation.kind != PPI_ALLOCATION_NONE))
         options.program[0] = copy = place_preload(&place, file);
     int status = place_run(&place, options.ranks, options.program, NULL);

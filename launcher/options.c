@@ -58,10 +58,11 @@ static _Noreturn void print_version(void)
 }
 
 /* Into a variable that the program reads when it opens the server; checked here as it will be there. */
-static void set_variable(const char *option, const char *variable, const char *value)
+static void set_variable(const char *option, const char *variable, const char *value, struct options *o)
 {
     char why[512];
     setenv(variable, value, 1);
+    ppi_words_format(&o->variables, "%s=%s", variable, value);
     if (!ppi_setting_is_right(variable, why, sizeof why)) wrong_use("%s \"%s\": %s", option, value, why);
 }
 
@@ -131,18 +132,18 @@ static void apply(enum kind kind, const char *name, const char *value, struct op
         snprintf(
             number, sizeof number, "%d",
             positive(name, value, INT_MAX, "a number of workers from 1 on (without the option: one on each core)"));
-        set_variable(name, "PPMPI_WORKERS", number);
+        set_variable(name, "PPMPI_WORKERS", number, o);
         break;
-    case TIMEOUT: set_variable(name, "PPMPI_TIMEOUT", value); break;
-    case RETRIES: set_variable(name, "PPMPI_RETRIES", value); break;
+    case TIMEOUT: set_variable(name, "PPMPI_TIMEOUT", value, o); break;
+    case RETRIES: set_variable(name, "PPMPI_RETRIES", value, o); break;
     case MPI:
         if (strcmp(value, "openmpi") != 0 && strcmp(value, "mpich") != 0)
             wrong_use("--mpi \"%s\": openmpi or mpich is right", value);
         o->mpi = value;
         break;
     case PRELOAD: o->preload = 1; break;
-    case PROGRESS: set_variable(name, "PPMPI_PROGRESS", "1"); break;
-    case STATS: set_variable(name, "PPMPI_STATS", "1"); break;
+    case PROGRESS: set_variable(name, "PPMPI_PROGRESS", "1", o); break;
+    case STATS: set_variable(name, "PPMPI_STATS", "1", o); break;
     case INFO: o->info = 1; break;
     case DRY_RUN: o->dry_run = 1; break;
     case INFO_LINE: o->info_line = 1; break;

@@ -3,6 +3,7 @@
 #define PPRUN_OPTIONS_H
 
 #include "launch/find.h"
+#include "launch/words.h"
 
 struct options {
     const char *hosts, *hostfile; /* at most one of them */
@@ -12,6 +13,7 @@ struct options {
     int info_line;   /* for our own use: this node's line of --info */
     const char *carry; /* the same, see carry.h */
     const char *mpi; /* NULL = the program's */
+    struct ppi_words variables; /* NAME=value: options for the program, which are in the environment, too */
     char **program;  /* with its arguments; empty with --info */
 };
 

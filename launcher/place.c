@@ -95,11 +95,19 @@ void place_command(const struct place *place, int ranks, char *const *program, c
     or_end(ppi_command_build(&request, out));
 }
 
-int place_print(const struct place *place, int ranks, char *const *program)
+int place_print(const struct options *options, const struct place *place, char *const *program)
 {
     struct ppi_command command;
-    place_command(place, ranks, program, NULL, &command);
-    char *line = ppi_command_line(&command);
+    memset(&command, 0, sizeof command);
+    if (!place->plain) {
+        place_command(place, options->ranks, program, NULL, &command);
+    } else {
+        for (; *program; program++) ppi_words_add(&command.words, *program);
+        if (getenv("PPMPI_HOSTS")) ppi_words_add(&command.unset, "PPMPI_HOSTS");
+    }
+    for (int i = 0; i < options->variables.count; i++) ppi_words_add(&command.set, options->variables.word[i]);
+    int failed = options->variables.failed || command.words.failed || command.set.failed || command.unset.failed;
+    char *line = failed ? NULL : ppi_command_line(&command);
     ppi_command_free(&command);
     if (!line) wrong_use("--dry-run: no memory");
     int status = puts(line) >= 0 && fflush(stdout) == 0 ? 0 : 1;

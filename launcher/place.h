@@ -28,8 +28,8 @@ void place_choose_launcher(const struct options *options, const char *program, s
 void place_command(const struct place *place, int ranks, char *const *program, const char *watch,
                    struct ppi_command *out);
 
-/* Prints it, for --dry-run; returns the exit status. */
-int place_print(const struct place *place, int ranks, char *const *program);
+/* Prints it, with the variables that it needs, for --dry-run; the program itself for a plain place. Returns the exit status. */
+int place_print(const struct options *options, const struct place *place, char *const *program);
 
 /* Runs it; returns the exit status. `captured` as in struct ppi_watch. */
 int place_run(const struct place *place, int ranks, char *const *program, char **captured);

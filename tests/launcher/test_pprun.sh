@@ -129,6 +129,15 @@ for word in : "it's" 'a  b' '$HOME' ''; do
     [ $status -eq 0 ] && [ "$(grep -cxF "<$word>" "$out")" -eq 2 ] || fail "2 ranks get '$word'"
 done
 
+# With what the options say, and where they say.
+for ranks in '' '-n 2'; do
+    # shellcheck disable=SC2016,SC2086
+    PPMPI_HOSTS=localhost bounded 20 "$pprun" $ranks --workers 3 --timeout 2.5 --stats --dry-run \
+        sh -c 'echo "$PPMPI_WORKERS $PPMPI_TIMEOUT $PPMPI_STATS ${PPMPI_HOSTS:-no hosts}"'
+    PPMPI_HOSTS=node-8,node-9 bounded 60 sh -c "$(cat "$out")"
+    [ $status -eq 0 ] && [ "$(sort -u "$out")" = '3 2.5 1 no hosts' ] || fail "--dry-run $ranks of options, pasted"
+done
+
 # ---- Input, and output that is read slowly: nothing is lost, whatever else is waited for.
 seq 2000 > "$scratch/input"
 # shellcheck disable=SC2016
