@@ -39,6 +39,11 @@ static int write_variables(FILE *to)
     return fine;
 }
 
+/* The rank makes folders for its session, as if it were on mpirun's own host, where mpirun would remove them. */
+#define TIDY \
+    "j=$OMPI_MCA_orte_jobfam_session_dir; " \
+    "[ -z \"$j\" ] || rmdir \"$j/1/$OMPI_COMM_WORLD_RANK\" \"$j/1\" \"$j\" \"${j%%/*}\"; "
+
 /* For the shell there. The end of its input is that of the connection, or of this process: then everything of the rank is ended. */
 static char *script(char *const *words)
 {
@@ -53,7 +58,7 @@ static char *script(char *const *words)
     }
     fine = fine && write_variables(to);
     if (to) {
-        fprintf(to, "exec 3<&0 </dev/null; { cat <&3; kill -9 0; } >/dev/null 2>&1 & exec %s 3<&-", line);
+        fprintf(to, "exec 3<&0 </dev/null; { cat <&3; " TIDY "kill -9 0; } >/dev/null 2>&1 & exec %s 3<&-", line);
         fine = fclose(to) == 0 && fine;
     }
     if (fine) quoted = ppi_words_quote(text);

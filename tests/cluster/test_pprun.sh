@@ -172,6 +172,11 @@ for list in $hosts node-2,node-3; do
 done
 passes KILL 137 wait $hosts
 
+# ---- After all these runs a host on which mpirun has no daemon has no folders of Open MPI's sessions either.
+for i in 2 3; do
+    [ -z "$(sh "$cluster" run node-$i find /tmp -maxdepth 1 -name 'ompi.node-1.*')" ] || fail "folders are left on node-$i"
+done
+
 # ---- PBS, Torque: a line for each core, which the batch system's own file has.
 printf 'node-2\nnode-2\nnode-1\nnode-1\n' > "$scratch/nodefile"
 PBS_NODEFILE=$scratch/nodefile PBS_JOBID=1.server at node-2 60 "$pprun" "$program" nodes
