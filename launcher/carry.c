@@ -21,7 +21,7 @@ static int goes_along(const char *name)
 {
     static const char *const theirs[] = {"OMPI_", "PMIX_", "ORTE_", "OPAL_"};
     for (size_t i = 0; i < sizeof theirs / sizeof theirs[0]; i++)
-        if (strncmp(name, theirs[i], strlen(theirs[i])) == 0) return 1;
+        if (strncmp(name, theirs[i], strlen(theirs[i])) == 0) return ppi_environment_is_name(name);
     return ppi_environment_travels(name);
 }
 

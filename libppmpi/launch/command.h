@@ -66,6 +66,9 @@ char *ppi_command_line(const struct ppi_command *command);
 /* The value of NAME in such a list, NULL when it is not there. */
 const char *ppi_environment_get(char *const *environment, const char *name);
 
+/* True for what a shell takes for the name of a variable. */
+int ppi_environment_is_name(const char *name);
+
 /* True for a variable of the user's that every rank should have: all but those that belong to this machine, session, batch job
  * or launcher. */
 int ppi_environment_travels(const char *name);

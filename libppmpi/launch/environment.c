@@ -15,7 +15,7 @@ const char *ppi_environment_get(char *const *environment, const char *name)
     return NULL;
 }
 
-static int is_identifier(const char *name)
+int ppi_environment_is_name(const char *name)
 {
     if (!isalpha((unsigned char)*name) && *name != '_')
         return 0; /* "BASH_FUNC_x%%" cannot be passed on by all launchers */
@@ -64,7 +64,7 @@ int ppi_environment_travels(const char *name)
     };
     static const char *const prefixes[] = {"SSH_",    "XDG_",    "DBUS_", "SUDO_", "SYSTEMD_", "SLURM",
                                            "SBATCH_", "SALLOC_", "SRUN_", "PBS_",  "LSB_",     "BASH"};
-    if (!is_identifier(name) || ppi_launch_is_launcher_variable(name)) return 0;
+    if (!ppi_environment_is_name(name) || ppi_launch_is_launcher_variable(name)) return 0;
     for (size_t i = 0; i < sizeof stay / sizeof stay[0]; i++)
         if (strcmp(name, stay[i]) == 0) return 0;
     for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++)

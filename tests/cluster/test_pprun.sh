@@ -31,6 +31,9 @@ second'
 at node-1 60 "$pprun" --hosts $hosts --timeout 3 --retries 2 --progress sh -c 'echo "$PPMPI_TIMEOUT $PPMPI_RETRIES $PPMPI_PROGRESS $PPMPI_HEARTBEAT $OMP_NUM_THREADS" $(echo "$MY_OWN" | md5sum)'
 [ $status -eq 0 ] && [ "$(grep -cxF "3 2 1 5 7 $(echo "$MY_OWN" | md5sum | tr -s ' ')" "$out")" -eq $n ] || fail "the environment"
 unset OMP_NUM_THREADS PPMPI_HEARTBEAT MY_OWN
+# What no shell takes for a variable stays here.
+at node-1 60 env OMPI_MCA_x.y=1 'BASH_FUNC_module%%=() { echo; }' a-b=1 "$pprun" --hosts $hosts "$program" sum
+[ $status -eq 0 ] && [ "$(cat "$out")" = "sum OK of 50 by $all workers" ] && [ ! -s "$err" ] || fail "names that are no variables"
 
 # ---- What there is.
 at node-1 60 "$pprun" --info --hosts $hosts
