@@ -38,6 +38,17 @@ static void add_agent(const char *word, struct ppi_words *out)
         ppi_words_add(out, options[i]);
 }
 
+/* What the user wants it to be given beside. */
+static void add_told_arguments(enum ppi_launcher launcher, struct ppi_words *out)
+{
+    const char *told = getenv(launcher == PPI_LAUNCHER_HYDRA ? "HYDRA_LAUNCHER_EXTRA_ARGS" : "OMPI_MCA_plm_rsh_args");
+    char *copy = strdup(told ? told : ""), *save = NULL;
+    if (!copy) out->failed = 1;
+    for (char *word = copy ? strtok_r(copy, " \t", &save) : NULL; word; word = strtok_r(NULL, " \t", &save))
+        ppi_words_add(out, word);
+    free(copy);
+}
+
 int ppi_reach_agent(enum ppi_launcher launcher, struct ppi_words *out)
 {
     /* Open MPI's form: of "ssh -q : rsh" the first that there is. */
@@ -59,6 +70,7 @@ int ppi_reach_agent(enum ppi_launcher launcher, struct ppi_words *out)
     if (out->count == 0 && !out->failed)
         return ppi_error(PP_ERR_SYSTEM, "other hosts are started by \"%s\", and there is no such program on the PATH",
                          told);
+    add_told_arguments(launcher, out);
     return ppi_words_status(out);
 }
 

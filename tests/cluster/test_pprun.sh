@@ -97,6 +97,19 @@ if command -v ssh > /dev/null; then
     at node-1 90 env -u OMPI_MCA_plm_rsh_agent -u HYDRA_LAUNCHER_EXEC "$pprun" --hosts node-1,10.177.31.99 "$program" sum
     [ $status -eq 2 ] && [ "$(lines "$err" '^pprun: 10.177.31.99 cannot be reached: ssh: ')" -eq 1 ] || fail "unreachable host"
 fi
+# The remote shell as the user wants it, for the ranks, the program and signals.
+told="env OMPI_MCA_plm_rsh_agent=ssh HYDRA_LAUNCHER_EXEC=ssh"
+words="-F $CLUSTER_DIR/ssh_config"
+for how in '' --plain-mpirun --preload; do
+    # shellcheck disable=SC2086
+    at node-1 60 $told OMPI_MCA_plm_rsh_args="$words" HYDRA_LAUNCHER_EXTRA_ARGS="$words" "$pprun" $how --hosts node-1,node-2 "$program" nodes
+    [ $status -eq 0 ] && [ "$(lines "$out" '^node-2: rank 1')" -eq 1 ] || fail "words for the remote shell $how"
+done
+# shellcheck disable=SC2086
+begin 1 node-1 $told OMPI_MCA_plm_rsh_args="$words" HYDRA_LAUNCHER_EXTRA_ARGS="$words" "$pprun" --hosts node-2 "$program" save
+signal TERM node-1 "$pprun"
+ended
+[ $status -eq 42 ] || fail "words for the remote shell, a signal"
 mkdir "$scratch/bare"
 for tool in sh env uname hostname sleep rm; do ln -s "$(command -v $tool)" "$scratch/bare/$tool"; done
 at node-1 60 env -u OMPI_MCA_plm_rsh_agent -u HYDRA_LAUNCHER_EXEC PATH="$scratch/bare" "$pprun" --hosts node-1,node-2 "$program" sum
