@@ -115,7 +115,7 @@ void carry_decide(const struct options *options, const struct place *place, cons
     const char *told = getenv("OMPI_MCA_oob_tcp_if_include");
     const struct ppi_words *hosts = &place->hosts;
     if (options->plain_mpirun || place->launcher != PPI_LAUNCHER_MPIRUN || place->allocation.kind != PPI_ALLOCATION_NONE) return;
-    if (hosts->count < 2 || options->ranks > hosts->count || options->ranks == 1) return;
+    if (hosts->count < 2 || options->ranks > hosts->count) return;
     if (getenv("OMPI_MCA_btl") || getenv("OMPI_MCA_pml") || getenv("PMIX_MCA_gds")) return; /* the user knows better */
     if (!ppi_host_is_local(hosts->word[0]) || !leaves_mpi_to_us(program) || !fits_into_a_word(options->program)) return;
     const char *self = place_own_file();

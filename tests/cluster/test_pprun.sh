@@ -77,6 +77,26 @@ if [ "$mpi" = openmpi ]; then
         carries no "a program that does not call the library" node-1 $dry "$(command -v hostname)"
         carries no "a large environment" node-1 env LARGE="$(head -c 70000 /dev/zero | tr '\0' x)" $dry "$program" nodes
         carries no "large arguments" node-1 $dry "$program" nodes "$(head -c 70000 /dev/zero | tr '\0' x)"
+        printf 'node-1\nnode-2\n' > "$scratch/nodefile"
+        carries no "a batch job" node-1 env PBS_NODEFILE="$scratch/nodefile" "$pprun" --dry-run "$program" nodes
+        printf '#include <ppmpi.h>\nint main(void) { pp_prepare(); return !pp_server_open(0, 0, 0); }\n' > "$scratch/prepare.c"
+        ${CC:-cc} "$scratch/prepare.c" -o "$scratch/prepare" $flags -lppmpi || exit 1
+        carries no "a program that calls pp_prepare" node-1 $dry "$scratch/prepare"
+        # node-3 is on another network.
+        sh "$cluster" run node-1 ip link add other type veth peer name end
+        sh "$cluster" run node-1 ip addr add 10.177.32.1/24 dev other
+        sh "$cluster" run node-1 ip link set other up
+        sh "$cluster" run node-1 ip route add 10.177.31.3/32 dev other src 10.177.32.1
+        carries no "two interfaces" node-1 $dry "$program" nodes
+        carries yes "two interfaces, one of them named" node-1 env OMPI_MCA_oob_tcp_if_include=eth0 $dry "$program" nodes
+        sh "$cluster" run node-1 ip link del other
+        carries yes "one interface again" node-1 $dry "$program" nodes
+        mpirun=$(readlink -f "$(sed 's/ --host .*//; s/.* //' "$out")")
+        printf '#!/bin/sh\necho "mpirun (Open MPI) 5.0.3"\n' > "$scratch/mpirun"
+        chmod 755 "$scratch/mpirun"
+        sh "$cluster" run node-1 mount --bind "$scratch/mpirun" "$mpirun"
+        carries no "another Open MPI" node-1 $dry "$program" nodes
+        sh "$cluster" run node-1 umount "$mpirun"
     }
     LARGE=$(head -c 120000 /dev/zero | tr '\0' x) at node-1 60 "$pprun" --hosts $hosts "$program" nodes
     [ $status -eq 0 ] && [ "$(sed -n 1p "$out")" = "$n nodes, $all workers" ] || fail "a large environment"
