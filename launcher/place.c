@@ -2,6 +2,7 @@
 
 #include "launch/choose.h"
 #include "launch/hosts.h"
+#include "launch/job.h"
 #include "launch/launch.h"
 #include "launch/settings.h"
 
@@ -22,6 +23,7 @@ static void or_end(int status)
 static void read_hosts(const struct options *options, struct place *place)
 {
     const char *variable = getenv("PPMPI_HOSTS");
+    const char *source = options->hosts ? "--hosts" : options->hostfile ? options->hostfile : "PPMPI_HOSTS";
     if (options->hosts) {
         or_end(ppi_hosts_parse(options->hosts, "--hosts", &place->hosts));
     } else if (options->hostfile) {
@@ -31,6 +33,7 @@ static void read_hosts(const struct options *options, struct place *place)
     } else if (place->allocation.kind == PPI_ALLOCATION_PBS) {
         or_end(ppi_hosts_read(place->allocation.nodefile, &place->hosts));
     }
+    or_end(ppi_job_check_hosts(&place->allocation, &place->hosts, source));
 }
 
 /* True in a process that runs on the one node that Slurm gave; salloc's shell stays where it was called. */

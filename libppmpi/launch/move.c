@@ -3,6 +3,7 @@
 #include "base/status.h"
 #include "launch/choose.h"
 #include "launch/hosts.h"
+#include "launch/job.h"
 #include "launch/watch.h"
 
 #include <errno.h>
@@ -16,9 +17,14 @@
 
 extern char **environ;
 
+static const char *source(void)
+{
+    return getenv("PPMPI_HOSTS") ? "PPMPI_HOSTS" : "options.hosts";
+}
+
 static int parse(const char *hosts, struct ppi_words *out)
 {
-    return ppi_hosts_parse(hosts, getenv("PPMPI_HOSTS") ? "PPMPI_HOSTS" : "options.hosts", out);
+    return ppi_hosts_parse(hosts, source(), out);
 }
 
 /* An empty variable is a mistake, an empty option is none. */
@@ -69,7 +75,8 @@ static int start_again(const struct ppi_words *hosts)
     ppi_watch_token(token);
     setenv(MARK, "1", 1);
     ppi_allocation_detect(environ, &request.allocation);
-    int status = own_command(&program);
+    int status = ppi_job_check_hosts(&request.allocation, hosts, source());
+    if (status == PP_OK) status = own_command(&program);
     if (status == PP_OK)
         status = ppi_launcher_choose(ppi_mpi_built(), &request.allocation, &request.launcher, &launcher_file);
     if (status == PP_OK) {

@@ -38,6 +38,12 @@ is_farm "salloc, two of the hosts" 2 "$cores"
 [ "$(sed -n 's/: rank 0.*//p' "$out")" = node-3 ] || fail "salloc, two of the hosts: the first has rank 0"
 at node-1 60 salloc -Q -N3 --exclusive env PPMPI_HOSTS=node-2,node-3 "$program" nodes
 is_farm "salloc, PPMPI_HOSTS" 2 "$cores"
+at node-1 60 salloc -Q -N2 -w node-1,node-2 --exclusive "$pprun" --hosts node-1,node-3 "$program" nodes
+[ $status -eq 2 ] && [ "$(lines "$err" '^pprun: --hosts: node-3 is not a node of this Slurm job (node-\[1-2\])')" -eq 1 ] ||
+    fail "salloc, a host that is not in the job"
+at node-1 60 salloc -Q -N2 -w node-1,node-2 --exclusive env PPMPI_HOSTS=node-3 "$program" nodes
+[ $status -ne 0 ] && [ "$(lines "$err" 'PPMPI_HOSTS: node-3 is not a node of this Slurm job')" -eq 1 ] ||
+    fail "salloc, a host of PPMPI_HOSTS that is not in the job"
 at node-1 60 salloc -Q -N$n --exclusive "$pprun" --info
 [ $status -eq 0 ] && [ "$(sed -n 's/^total.* //p' "$out")" -eq $((n * cores)) ] || fail "salloc, --info"
 at node-1 60 salloc -Q -N$n --exclusive "$pprun" "$program" leave
