@@ -53,41 +53,62 @@ static int is_soon_done(const struct ppi_agent *agent, int index)
            gets_on(agent, index) && ppi_place_usable(agent, index) && (agent->slot_count == 1 || !is_in_our_way(agent, index));
 }
 
-/* Whether it may have short jobs of a program that submits more of them: a worker on the program's core would take that. */
-static int is_beside(const struct ppi_agent *agent, int index)
+/* Short jobs of a program that submits more of them: a worker on the program's core would take that. */
+static int keeps_beside(const struct ppi_agent *agent)
 {
-    return !is_in_our_way(agent, index) && (ppi_channel_load(&agent->slots[index].channel) == 0 || gets_on(agent, index));
+    return agent->program_busy && agent->slot_count > 1 && agent->mean_ns > 0 && agent->mean_ns < PPI_WAKE_NS;
 }
 
-static int choose(struct ppi_agent *agent)
+/* Of the shortest jobs as many workers as there are cores beside the program do what it can submit and take in: more of them
+ * would only take cores from each other. */
+static int are_enough(const struct ppi_agent *agent)
 {
-    if (is_soon_done(agent, agent->fill)) return agent->fill;
-    int beside = agent->program_busy && agent->slot_count > 1 && agent->mean_ns > 0 && agent->mean_ns < PPI_WAKE_NS, others = 0;
+    int cores = agent->config.spin_below;
+    return ppi_agent_is_quick(agent) && agent->busy >= (cores > 2 ? cores - 1 : 1);
+}
+
+/* Whether the worker may have such jobs. */
+static int is_fit(const struct ppi_agent *agent, int index, int beside, int enough)
+{
+    int held_up = ppi_channel_load(&agent->slots[index].channel) > 0 && !gets_on(agent, index);
+    if (enough && !gets_on(agent, index)) return 0;
+    return !beside || (!is_in_our_way(agent, index) && !held_up);
+}
+
+static int choose_among(struct ppi_agent *agent, int beside, int enough)
+{
+    int others = 0;
     prefer_another_core(agent);
-    while (agent->idle_count) {
+    while (agent->idle_count && !enough) {
         int i = agent->idle[agent->idle_count - 1];
-        if (beside && !is_beside(agent, i)) break;
+        if (!is_fit(agent, i, beside, 0)) break;
         agent->idle_count--;
         agent->slots[i].idle = 0;
         if (!ppi_place_usable(agent, i) || ppi_channel_load(&agent->slots[i].channel)) continue;
         agent->fill_left = 0;
         return agent->fill = i;
     }
-    if (agent->fill_left > 0 && ppi_place_usable(agent, agent->fill) && (!beside || is_beside(agent, agent->fill))) {
+    if (agent->fill_left > 0 && ppi_place_usable(agent, agent->fill) && is_fit(agent, agent->fill, beside, enough)) {
         agent->fill_left--;
         return agent->fill;
     }
     for (int n = 0; n < agent->slot_count; n++) {
         agent->fill = (agent->fill + 1) % agent->slot_count;
-        if (beside && !is_beside(agent, agent->fill)) continue;
+        if (!is_fit(agent, agent->fill, beside, enough)) continue;
         others |= gets_on(agent, agent->fill);
         if (!ppi_place_usable(agent, agent->fill)) continue;
         agent->fill_left = (int)agent->depth / 16;
         return agent->fill;
     }
-    if (!beside || others) return -1; /* the others have enough to do */
+    if ((!beside && !enough) || others) return -1; /* the others have enough to do */
     agent->program_busy = 0;
-    return choose(agent);
+    return choose_among(agent, 0, 0);
+}
+
+static int choose(struct ppi_agent *agent)
+{
+    if (is_soon_done(agent, agent->fill)) return agent->fill;
+    return choose_among(agent, keeps_beside(agent), are_enough(agent));
 }
 
 struct ppi_job *ppi_place_in(struct ppi_agent *agent, int index)
@@ -194,9 +215,21 @@ void ppi_place_became_idle(struct ppi_agent *agent, int index)
     agent->idle[agent->idle_count++] = index;
 }
 
+/* How many of the jobs that wait last in a channel would come back to it: those that may not run on an idle worker. */
+static uint32_t bound_to_come_back(const struct ppi_agent *agent, int index, uint32_t waiting)
+{
+    const struct ppi_channel *channel = &agent->slots[index].channel;
+    uint32_t n = 0;
+    for (; n < waiting; n++) {
+        const struct ppi_job *job = ppi_channel_job(channel, channel->published - 1 - n);
+        if (!job->avoid || ppi_retries_worker(agent, job->avoid) != index) break;
+    }
+    return n;
+}
+
 void ppi_place_balance(struct ppi_agent *agent, uint64_t now_ns)
 {
-    uint32_t most = 0;
+    uint32_t most = 0, behind = 0;
     int victim = -1;
     for (int i = 0; i < agent->slot_count; i++) {
         struct ppi_slot *slot = &agent->slots[i];
@@ -204,15 +237,15 @@ void ppi_place_balance(struct ppi_agent *agent, uint64_t now_ns)
         uint32_t waiting = ppi_channel_waiting(&slot->channel);
         if (waiting <= most) continue;
         uint64_t started = atomic_load(&slot->channel.answers->started_ns);
-        /* One that may not run on an idle worker would come back. */
-        const struct ppi_job *last = ppi_channel_job(&slot->channel, slot->channel.published - 1);
-        if (waiting == 1 && last->avoid && ppi_retries_worker(agent, last->avoid) == i) continue;
         if (agent->mean_ns < SHORT_NS && (!started || now_ns < started + STUCK_NS)) continue;
-        most = waiting;
+        uint32_t back = bound_to_come_back(agent, i, waiting);
+        if (waiting - back <= most) continue;
+        most = waiting - back;
+        behind = back;
         victim = i;
     }
     if (victim < 0) return;
-    ppi_place_take_back(agent, victim, (most + 1) / 2);
+    ppi_place_take_back(agent, victim, behind + (most + 1) / 2);
     ppi_place_pending(agent);
 }
 
