@@ -124,6 +124,7 @@ int ppi_agent_open(struct ppi_agent *agent, struct ppi_workspace *workspace, str
     }
     agent->slot_count = agent->target = config->workers;
     share_out_warmth(agent);
+    workspace->board->ring_gap_ns = config->ring_gap_ns;
     ppi_place_spin(agent);
     if (config->workers == 0) return PP_OK; /* tasks run in the other ranks only */
     for (int i = 0; i < agent->slot_count; i++) {
@@ -279,10 +280,11 @@ uint64_t ppi_agent_patience_ns(const struct ppi_agent *agent, uint64_t now_ns)
     if (agent->hopeless && (agent->pending.count || agent->retries.count)) return 0; /* they fail at the next look */
     if (agent->busy) patience = agent->next_drain_ns > now_ns ? agent->next_drain_ns - now_ns : 0;
     /* A worker that has more jobs, or gets more while we sleep, may finish one without a ring soon after its last one. */
-    uint64_t look = agent->collected_ns + 2 * PPI_RING_GAP_NS;
+    uint64_t look = agent->collected_ns + 2 * agent->config.ring_gap_ns;
     if (now_ns < look && look - now_ns < patience) patience = look - now_ns;
-    /* What waits behind a job that turns out to be long goes to an idle worker: see ppi_place_balance. */
-    if (agent->idle_count && agent->load > (uint64_t)agent->busy && patience > PPI_HELD_UP_NS) patience = PPI_HELD_UP_NS;
+    /* What waits for, or behind, a job that turns out to be long goes to an idle worker: see choose and ppi_place_balance. */
+    int may_be_held_up = agent->load > (uint64_t)agent->busy || agent->pending.count;
+    if (agent->idle_count && may_be_held_up && patience > PPI_HELD_UP_NS) patience = PPI_HELD_UP_NS;
     if (agent->timed) {
         /* A job that has not begun may begin, and be due, at any time: look often enough to be in time. */
         uint64_t next = check_time((struct ppi_agent *)agent, now_ns, 0);

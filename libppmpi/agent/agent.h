@@ -47,6 +47,7 @@ struct ppi_agent_config {
     int restart;      /* fresh process after so many jobs; 0 = never */
     int bind;         /* 1: each worker to its cores; 0: to all of the rank's, as other ranks use them too */
     int spin_below;   /* who waits here may poll while fewer workers are busy: this rank's part of the cores */
+    uint64_t ring_gap_ns; /* between two rings of a worker that has jobs for a while */
     int open_segments; /* their descriptors stay, for another rank to open them */
     const struct ppi_topology *topology;
 };

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/policy.h"
 #include "base/status.h"
 #include "channel/peer_bell.h"
 #include "function/function.h"
@@ -133,6 +134,7 @@ static void on_welcome(struct ppi_serving *s, const struct ppi_wire_welcome *w)
                                       .restart = w->restart,
                                       .bind = w->bind,
                                       .spin_below = w->spin_below,
+                                      .ring_gap_ns = PPI_RING_GAP_FAR_NS,
                                       .open_segments = w->same_node,
                                       .topology = s->topology};
     struct ppi_agent_events events = {ppi_serving_finished, ppi_serving_output, s, ppi_serving_gone};

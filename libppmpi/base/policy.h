@@ -5,8 +5,9 @@
 
 #include <stdint.h>
 
-#define PPI_AHEAD_NS 1000000.0 /* of work, per worker */
-#define PPI_ALONE_NS 200000.0 /* … for one that gives nothing back while a job runs */
+#define PPI_AHEAD_NS 2000000.0     /* of work, per worker; */
+#define PPI_AHEAD_FAR_NS 3000000.0 /* … of another rank, to which the next tasks have a way, */
+#define PPI_ALONE_NS 200000.0      /* … or of one that gives nothing back while a job runs */
 #define PPI_DEPTH_LEAST 2
 #define PPI_DEPTH_MOST 256
 
@@ -20,10 +21,12 @@
 /* What it takes to send a task to another rank and to take its result in: shorter ones are sooner run here. */
 #define PPI_SEND_NS 300.0
 
-/* A worker that has more jobs rings no sooner than this after its last ring: to be woken for each short job costs more than
- * the job, and takes the core of another worker. Who sleeps looks once by itself in the double of that time. */
-#define PPI_RING_GAP_NS 250000ull
-#define PPI_RING_GAP_UNAWAITED_NS 500000ull /* the program computes meanwhile, and the worker's queue lasts as long again */
+/* A worker that has jobs for a while rings no sooner than this after its last ring: to be woken for each short job costs more
+ * than the job, and takes the core of another worker. One that will soon run dry rings in any case. Who sleeps looks once by
+ * itself in the double of the gap. Other ranks send on what they hear of, and hear of it sooner. */
+#define PPI_RING_GAP_NS 1000000ull
+#define PPI_RING_GAP_FAR_NS 250000ull
+#define PPI_SOON_DRY_NS 50000ull
 
 /* Exponentially weighted mean of durations; 0 = nothing measured yet. A duration counts as at most the double of the mean and
  * a microsecond: a worker that loses its core for milliseconds must not make short tasks look long, since then too few of

@@ -61,15 +61,17 @@ static int next_hungry(struct ppi_scheduler *s)
     return -1;
 }
 
-static uint32_t depth_of(const struct ppi_scheduler_agent *a)
+static uint32_t depth_of(const struct ppi_scheduler *s, int agent)
 {
-    return a->alone ? ppi_depth_alone(a->mean_ns, a->last_ns) : ppi_depth_for(a->mean_ns);
+    const struct ppi_scheduler_agent *a = &s->agents[agent];
+    if (a->alone) return ppi_depth_alone(a->mean_ns, a->last_ns);
+    return ppi_depth_of(a->mean_ns, agent == 0 ? PPI_AHEAD_NS : PPI_AHEAD_FAR_NS);
 }
 
 void ppi_scheduler_set_alone(struct ppi_scheduler *s, int agent)
 {
     s->agents[agent].alone = 1;
-    s->agents[agent].depth = depth_of(&s->agents[agent]);
+    s->agents[agent].depth = depth_of(s, agent);
 }
 
 void ppi_scheduler_set_workers(struct ppi_scheduler *s, int agent, int workers)
@@ -86,7 +88,7 @@ void ppi_scheduler_resize(struct ppi_scheduler *s, int agent, int workers)
     struct ppi_scheduler_agent *a = &s->agents[agent];
     s->workers += workers - a->workers;
     a->workers = workers;
-    if (a->depth == 0) a->depth = depth_of(a);
+    if (a->depth == 0) a->depth = depth_of(s, agent);
     make_hungry(s, agent, 0);
 }
 
@@ -301,7 +303,7 @@ void ppi_scheduler_finished(struct ppi_scheduler *s, int agent, uint64_t duratio
     if (duration_ns) {
         a->last_ns = (double)duration_ns;
         a->mean_ns = ppi_mean_update(a->mean_ns, duration_ns);
-        a->depth = depth_of(a);
+        a->depth = depth_of(s, agent);
     }
     if (agent != s->current) make_hungry(s, agent, 0);
 }

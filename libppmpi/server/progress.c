@@ -28,9 +28,8 @@
 #define NAP_IDLE_NS 10000000ull      /* … and this otherwise */
 #define BACKGROUND_NAP_NS 50000000ull
 #define DRIVE_STEPS 1000             /* in a row by the background thread, which has other things to do too */
-#define GRACE_NS 100000ull           /* so long after its last call the program counts as being inside the library; */
-#define GRACE_BUSY_NS 300000ull      /* … where it calls all the time, a look takes a core from it each time */
-#define BUSY_CALLS 100               /* between two looks */
+#define GRACE_NS 100000ull           /* so long after its last step the program counts as driving; */
+#define GRACE_MOST_NS 1000000ull     /* … up to this while it goes on: each look takes a core for a moment */
 #define SOON_NS (2 * PPI_RING_GAP_NS) /* who has to look as soon as that is not left asleep for longer */
 
 struct received {
@@ -151,6 +150,7 @@ int ppi_server_step(struct pp_server *s, enum ppi_step may)
     struct ppi_transport *transport = may & PPI_STEP_MPI ? s->transport : NULL;
     int works = may & PPI_STEP_TASKS && s->ranks[0].is_worker;
     uint64_t now = s->now_ns = ppi_now_ns();
+    if (!in_background) atomic_store_explicit(&s->drives, s->drives + 1, memory_order_relaxed);
     int moved = ppi_agent_poll(&s->agent, now) + ppi_shares_remove_dropped(s) + ppi_modules_send_wanted(s);
     ppi_server_know_workers(s);
     ppi_server_balance(s, now);
@@ -396,8 +396,8 @@ static uint64_t background_drive(struct pp_server *s, uint64_t *nap)
     return most < BACKGROUND_NAP_NS ? most : BACKGROUND_NAP_NS;
 }
 
-/* While the program keeps calling, whoever waits or submits does the work; this thread only looks now and then
- * whether it still does, without taking the lock. */
+/* While the program drives, in calls that wait or submit, this thread only looks now and then whether it still does, without
+ * taking the lock. Calls that need not wait, such as fetching what has finished, do not drive. */
 static void *background(void *arg)
 {
     struct pp_server *s = arg;
@@ -415,13 +415,10 @@ static void *background(void *arg)
         }
         s->background_deep = 1;
         ppi_lock_give(&s->lock);
-        seen = s->calls;
+        seen = s->drives;
         ppi_futex_wait(&bell->rings[PPI_LISTENER_BACKGROUND], ticket, sleep_ns);
-        for (;;) {
-            uint64_t calls = s->calls;
-            if (calls == seen) break;
-            uint64_t grace_ns = calls - seen < BUSY_CALLS ? GRACE_NS : GRACE_BUSY_NS;
-            seen = calls;
+        for (uint64_t grace_ns = GRACE_NS; s->drives != seen; grace_ns = grace_ns < GRACE_MOST_NS ? 2 * grace_ns : GRACE_MOST_NS) {
+            seen = s->drives;
             s->background_deep = 0;
             ticket = atomic_load(&bell->rings[PPI_LISTENER_BACKGROUND]);
             ppi_futex_wait(&bell->rings[PPI_LISTENER_BACKGROUND], ticket, grace_ns);

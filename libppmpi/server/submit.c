@@ -10,7 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LOOK_EVERY 64     /* submissions */
+#define LOOK_EVERY 64     /* submissions, */
+#define LOOK_NS 20000     /* … or after so long */
 #define BURST_NS 2000     /* a submission that comes so soon after another will be followed by more */
 #define KICK_BYTES 3840   /* so much for other ranks is sent at once: what MPI sends in one piece; less waits for company */
 #define ROUSE_BYTES ((size_t)512 << 10)  /* when so much is left to be copied, a sleeping worker is woken */
@@ -148,7 +149,8 @@ int ppi_server_submit(struct pp_server *s, pp_function fn, const void *args, siz
         ppi_server_assign(s, index, fill_rank);
         ppi_fill(s);
     }
-    if (s->calls % LOOK_EVERY == 0) ppi_server_look(s, PPI_STEP_MPI); /* a program that only submits keeps its farm going */
+    /* A program that only submits keeps its farm going. */
+    if (s->calls % LOOK_EVERY == 0 || (s->unfinished > 1 && now + s->opened_ns > s->now_ns + LOOK_NS)) ppi_server_look(s, PPI_STEP_MPI);
     ppi_server_dispatch(s);
     if (ppi_agent_flush_due(&s->agent)) wakes = ppi_agent_flush(&s->agent, wake);
     kick = s->outbox_urgent || s->outbox_bytes >= KICK_BYTES;

@@ -191,20 +191,21 @@ static int leave_ruins(const struct ppi_worker *worker)
     return -1;
 }
 
-static int has_job(const struct ppi_worker *worker)
+static uint32_t jobs_left(const struct ppi_worker *worker)
 {
     uint64_t claim = atomic_load(&worker->answers->claim);
-    return (uint32_t)claim != (uint32_t)(claim >> 32);
+    return (uint32_t)(claim >> 32) - (uint32_t)claim;
 }
 
-/* The outcome is published. The time is that of now, so that what is not rung for was published soon after the last ring. */
-static void ring(struct ppi_worker *worker, int leaves)
+/* The outcome of a job that took so long is published. The time is that of now, so that what is not rung for was published soon
+ * after the last ring. */
+static void ring(struct ppi_worker *worker, uint64_t took_ns, int leaves)
 {
     struct ppi_doorbell *bell = worker->workspace->bell;
-    uint32_t listener = atomic_load(&bell->listener);
-    if (listener == PPI_LISTENER_NONE) return;
-    uint64_t now = ppi_now_ns(), gap = listener == PPI_LISTENER_WAITER ? PPI_RING_GAP_NS : PPI_RING_GAP_UNAWAITED_NS;
-    if (!leaves && has_job(worker) && now - worker->rang_ns < gap) return;
+    if (atomic_load(&bell->listener) == PPI_LISTENER_NONE) return;
+    uint64_t now = ppi_now_ns(), left = jobs_left(worker);
+    int soon_dry = left < 2 || left * took_ns < PPI_SOON_DRY_NS;
+    if (!leaves && !soon_dry && now - worker->rang_ns < worker->workspace->board->ring_gap_ns) return;
     if (ppi_doorbell_ring(bell)) worker->rang_ns = now;
 }
 
@@ -233,7 +234,7 @@ static int conclude(struct ppi_worker *worker, uint64_t started, int last)
     atomic_store_explicit(&answers->started_ns, 0, memory_order_relaxed);
     ppi_channel_finish(answers);
     if (checked) ppi_output_unlock(&answers->output_lock);
-    ring(worker, last || printed < 0);
+    ring(worker, finished - started, last || printed < 0);
     if (task->in_block) ppi_result_seal(task); /* before the next task begins is soon enough */
     return printed < 0 ? -1 : 1;
 }
@@ -274,7 +275,7 @@ int ppi_worker_step(struct ppi_worker *worker, void (*ended)(void))
 
 static int has_work(const struct ppi_worker *worker)
 {
-    return has_job(worker) || atomic_load(&worker->requests->stop);
+    return jobs_left(worker) || atomic_load(&worker->requests->stop);
 }
 
 static void wait_for_work(struct ppi_worker *worker)
