@@ -9,16 +9,6 @@
 
 #define TAG_OF_NOBODY 99
 
-/* MPICH 4.0 over TCP: a rank in MPI_Finalize that has closed its connections attends to nothing more, and one that closes its own
- * only then may wait for ever. Ranks that come at the same time nearly always pass. */
-static void finalize_together(void)
-{
-#ifndef OPEN_MPI
-    MPI_Barrier(MPI_COMM_WORLD);
-#endif
-    MPI_Finalize();
-}
-
 void ppi_mpi_close(struct ppi_transport *t)
 {
     struct ppi_mpi *m = (struct ppi_mpi *)t;
@@ -27,9 +17,13 @@ void ppi_mpi_close(struct ppi_transport *t)
         MPI_Comm_delete_attr(MPI_COMM_SELF, m->keyval);
         MPI_Comm_free_keyval(&m->keyval);
     }
-    if (ppi_mpi_runs() && !t->lost) MPI_Comm_free(&m->comm); /* collective: it would wait for the lost */
-    /* With a lost rank MPI_Finalize often does not return: it waits for it. The launcher does not mind. */
-    if (m->finalize && !t->lost) finalize_together();
+    /* All of this is collective, and would wait for the lost. The launcher does not mind if MPI_Finalize is not called. */
+    if (ppi_mpi_runs() && !t->lost) {
+        if (m->finalize)
+            ppi_mpi_finalize(&m->comm);
+        else
+            MPI_Comm_free(&m->comm);
+    }
     free(m->peers);
     free(m->active);
     free(m);

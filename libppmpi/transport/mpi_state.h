@@ -1,5 +1,5 @@
-/* The transport over MPI, between its two files: mpi.c moves messages and streams, mpi_open.c begins and ends. With them the
- * only place of <mpi.h> but for the public <ppmpi_mpi.h>. */
+/* The transport over MPI, between its files: mpi.c moves messages and streams, mpi_open.c begins and ends, mpi_finalize.c ends MPI.
+ * With them the only place of <mpi.h> but for the public <ppmpi_mpi.h>. */
 #ifndef PPI_TRANSPORT_MPI_STATE_H
 #define PPI_TRANSPORT_MPI_STATE_H
 
@@ -53,6 +53,9 @@ int ppi_mpi_check(int code, const char *what);
 
 /* mpi_open.c: the only way to send. As MPI_Isend of bytes; returns what MPI did. */
 int ppi_mpi_isend(struct ppi_mpi *m, const void *data, int bytes, int peer, int tag, MPI_Request *request);
+
+/* mpi_finalize.c. Frees comm, of all ranks, and calls MPI_Finalize. Collective. */
+void ppi_mpi_finalize(MPI_Comm *comm);
 
 /* mpi_open.c: the operations of that name. */
 void ppi_mpi_close(struct ppi_transport *t);
