@@ -1,7 +1,6 @@
 # pprun with MPICH's mpiexec, whatever MPI the library was built for: programs that do not use MPI show where ranks start, what they
 # get, and how they end.
 command -v mpiexec.mpich > /dev/null || { echo "skipped: there is no mpiexec.mpich; package mpich has it"; exit 77; }
-WITHOUT_MPI=1
 . "$(dirname "$0")/hosts.sh"
 pprun="$pprun --mpi mpich"
 
