@@ -19,7 +19,7 @@
 
 #define TAG_END 3
 #define ALL_PAIRS 64 /* ranks; among more, those pairs that the library and MPI's collective operations use */
-#define SILENCE_NS (100 * 1000 * 1000)
+#define SILENCE_NS (500 * 1000 * 1000)
 #define PATIENCE_S 10.0
 
 static void nap(long ns)
