@@ -22,6 +22,7 @@
 #define SEND_FROM ((size_t)32 << 10) /* bytes that do not wait for company */
 #define COMPANY_NS 20000ull
 #define LOOK_NS 20000000ull /* between two looks whether the server lives */
+#define LEAVE_CALLS 16 /* of progress, for what is to leave before a job runs */
 #define TELL_NS 1000000ull /* the server is told of jobs that run for longer */
 
 static int receive_meanwhile(void *ctx)
@@ -47,7 +48,11 @@ static int work(struct ppi_serving *s)
                                             .attempt = job->attempt,
                                             .worker = ppi_agent_worker_number(&s->agent, 0),
                                             .pid = getpid()});
-    if (expected_ns >= (double)COMPANY_NS) ppi_serving_flush(s);
+    if (expected_ns >= (double)COMPANY_NS) {
+        ppi_serving_flush(s);
+        /* An MPI may need several calls to get a message on its way. */
+        for (int i = 0; i < LEAVE_CALLS && s->transport->ops->busy(s->transport); i++) s->transport->ops->progress(s->transport);
+    }
     return ppi_agent_work(&s->agent);
 }
 

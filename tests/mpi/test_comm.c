@@ -171,10 +171,12 @@ static void run_cancel(void)
     CHECK(prepared || workers == (ranks > 1 ? ranks - 1 : 1));
     pp_future running = pp_submit(server, sleep_for, &longer, sizeof longer), queued[64];
     for (int i = 0; i < 64; i++) queued[i] = pp_submit(server, sleep_for, &seconds, sizeof seconds);
-    pp_wait_for(running, ranks > 1 || prepared ? 0.15 : 0);
     if (prepared || ranks > 1) {
-        pp_task_info info = {.size = sizeof info};
-        CHECK_INT(pp_info(running, &info), PP_OK);
+        pp_task_info info = {.size = sizeof info, .state = PP_QUEUED};
+        for (int i = 0; i < 30 && info.state == PP_QUEUED; i++) {
+            pp_wait_for(running, 0.05);
+            CHECK_INT(pp_info(running, &info), PP_OK);
+        }
         CHECK_INT(info.state, PP_RUNNING);
         CHECK_INT(pp_cancel(running), prepared ? PP_OK : PP_ERR_UNSUPPORTED);
     }
