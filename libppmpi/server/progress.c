@@ -424,6 +424,7 @@ static void *background(void *arg)
             ppi_futex_wait(&bell->rings[PPI_LISTENER_BACKGROUND], ticket, grace_ns);
             ppi_report_tick(s); /* a program may go on like this for hours */
             if (ppi_lock_needs_preparation()) ppi_lock_prepare(0);
+            if (ppi_store_wants_memory(&s->store)) ppi_store_prepare(&s->store);
         }
         ppi_report_tick(s);
         ppi_lock_take(&s->lock);

@@ -1,6 +1,8 @@
 /* The store of task records. */
 #include "task/task.h"
 
+#include "base/memory.h"
+
 #include <assert.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -30,7 +32,17 @@ void ppi_store_fini(struct ppi_task_store *store)
     for (uint32_t i = 0; i < store->used; i++) free_extra(ppi_store_at(store, i));
     for (uint32_t i = 0; i < store->slab_count; i++) free(store->slabs[i]);
     free(store->slabs);
+    free(store->ahead);
     memset(store, 0, sizeof *store);
+}
+
+/* But a small program's first page shall not be huge: clearing it would take longer than its tasks. */
+static struct ppi_task *make_slab(int is_first)
+{
+    char *slab = aligned_alloc(PPI_TASK_HUGE_PAGE, PPI_TASK_SLAB_BYTES);
+    size_t plain = is_first ? PPI_TASK_HUGE_PAGE : 0;
+    if (slab) madvise(slab + plain, PPI_TASK_SLAB_BYTES - plain, MADV_HUGEPAGE);
+    return (struct ppi_task *)(void *)slab;
 }
 
 static int add_slab(struct ppi_task_store *store)
@@ -42,13 +54,24 @@ static int add_slab(struct ppi_task_store *store)
         store->slabs = grown;
         store->slab_room = room;
     }
-    struct ppi_task *slab = aligned_alloc(PPI_TASK_HUGE_PAGE, PPI_TASK_SLAB_BYTES);
+    struct ppi_task *slab = store->ahead ? store->ahead : make_slab(store->slab_count == 0);
+    store->ahead = NULL;
     if (!slab) return 0;
-    /* But a small program's first page shall not be huge: clearing it would take longer than its tasks. */
-    size_t plain = store->slab_count ? 0 : PPI_TASK_HUGE_PAGE;
-    madvise((char *)slab + plain, PPI_TASK_SLAB_BYTES - plain, MADV_HUGEPAGE);
     store->slabs[store->slab_count++] = slab;
     return 1;
+}
+
+/* Somebody else has time to get it while this slab is being filled. */
+static void look_ahead(struct ppi_task_store *store)
+{
+    if (!store->ahead && (store->ahead = make_slab(0))) atomic_store(&store->fresh, store->ahead);
+}
+
+void ppi_store_prepare(struct ppi_task_store *store)
+{
+    char *slab = (char *)atomic_exchange(&store->fresh, NULL);
+    for (size_t at = 0; slab && at < PPI_TASK_SLAB_BYTES; at += PPI_TASK_HUGE_PAGE)
+        ppi_memory_populate(slab + at, PPI_TASK_HUGE_PAGE, NULL);
 }
 
 uint32_t ppi_store_new(struct ppi_task_store *store)
@@ -62,6 +85,7 @@ uint32_t ppi_store_new(struct ppi_task_store *store)
         if (store->used == PPI_TASK_NONE) return PPI_TASK_NONE;
         if (store->used == store->slab_count * PPI_TASK_SLAB && !add_slab(store)) return PPI_TASK_NONE;
         index = store->used++;
+        if (index % PPI_TASK_SLAB == PPI_TASK_SLAB / 4) look_ahead(store);
         task = ppi_store_at(store, index);
         task->generation = store->generation;
     }

@@ -6,6 +6,7 @@
 #include "task/state.h"
 
 #include <ppmpi.h>
+#include <stdatomic.h>
 
 #define PPI_TASK_INLINE_ARGS 24
 #define PPI_TASK_INLINE_RESULT 16
@@ -94,6 +95,8 @@ _Static_assert(PPI_TASK_SLAB_BYTES % PPI_TASK_HUGE_PAGE == 0, "a slab of whole h
 struct ppi_task_store {
     struct ppi_task **slabs;
     uint32_t slab_count, slab_room, used; /* used: records ever taken from the slabs */
+    struct ppi_task *ahead;           /* the next slab, of a store that goes on growing; */
+    _Atomic(struct ppi_task *) fresh; /* … and the same as long as its memory has not been asked for */
     uint32_t free;      /* list of records that can be used again */
     uint64_t submitted; /* the number of the task that was submitted last */
     uint32_t generation; /* of new records: differs from one server of a process to the next */
@@ -104,6 +107,14 @@ void ppi_store_fini(struct ppi_task_store *store); /* frees the extras too */
 
 /* A fresh record in state FREE, without a number yet; PPI_TASK_NONE without memory. */
 uint32_t ppi_store_new(struct ppi_task_store *store);
+
+/* From any thread: gets the memory of the next slab from the system, which takes as long as thousands of submissions, where that
+ * is to be done. Before the store is finished. */
+void ppi_store_prepare(struct ppi_task_store *store);
+static inline int ppi_store_wants_memory(const struct ppi_task_store *store)
+{
+    return atomic_load_explicit(&store->fresh, memory_order_relaxed) != NULL;
+}
 
 /* The record goes back: its futures are stale from now on. Its state must be FREE again. One that is still linked in the queue
  * is used again only after ppi_store_unlinked. */

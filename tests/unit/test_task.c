@@ -6,6 +6,7 @@
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 static struct ppi_task_store store;
 
@@ -239,6 +240,38 @@ START_TEST(late_events_change_nothing)
 }
 END_TEST
 
+/* Pages of it that have memory. */
+static size_t resident(void *at, size_t bytes)
+{
+    static unsigned char pages[PPI_TASK_SLAB_BYTES / 4096];
+    size_t n = 0;
+    ck_assert_uint_eq(bytes, PPI_TASK_SLAB_BYTES);
+    ck_assert_int_eq(mincore(at, bytes, pages), 0);
+    for (size_t i = 0; i < sizeof pages; i++) n += pages[i] & 1;
+    return n;
+}
+
+START_TEST(memory_of_the_next_slab_is_there_when_it_is_needed)
+{
+    uint32_t index = 0;
+    for (uint32_t i = 0; i < PPI_TASK_SLAB / 4; i++) index = ppi_store_new(&store);
+    ck_assert(!ppi_store_wants_memory(&store)); /* few tasks take no memory ahead */
+    ppi_store_prepare(&store);
+    for (uint32_t i = 0; i < 4; i++) index = ppi_store_new(&store);
+    ck_assert(ppi_store_wants_memory(&store));
+    struct ppi_task *ahead = store.ahead;
+    ck_assert_uint_le(resident(ahead, PPI_TASK_SLAB_BYTES), 2); /* an allocator may write at its edges */
+    ppi_store_prepare(&store);
+    ck_assert(!ppi_store_wants_memory(&store));
+    size_t there = resident(ahead, PPI_TASK_SLAB_BYTES);
+    ck_assert(there == PPI_TASK_SLAB_BYTES / 4096 || there <= 2); /* the latter with a kernel before 5.14 */
+    while (index < PPI_TASK_SLAB) index = ppi_store_new(&store);
+    ck_assert_ptr_eq(ppi_store_at(&store, index), ahead);
+    while (index < 2 * PPI_TASK_SLAB) index = ppi_store_new(&store); /* nobody has prepared the third */
+    ck_assert_uint_eq(store.slab_count, 3);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("task");
@@ -254,6 +287,7 @@ int main(void)
     tcase_add_test(c, model_and_store_agree_over_random_use);
     tcase_add_test(c, generation_wraps_past_null);
     tcase_add_test(c, fresh_record_has_nothing_of_the_last);
+    tcase_add_test(c, memory_of_the_next_slab_is_there_when_it_is_needed);
     tcase_add_test(c, every_status_fits_into_the_record);
     tcase_add_test(c, late_events_change_nothing);
     suite_add_tcase(suite, c);
