@@ -9,7 +9,7 @@ uint64_t ppi_now_ns(void)
     return (uint64_t)t.tv_sec * PPI_NS_PER_S + (uint64_t)t.tv_nsec;
 }
 
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(PPI_SIMULATED)
 #define RECENT_TICKS 3000 /* at the counter's rate, 1 to 5 GHz; it goes on evenly on all processors of our days */
 
 uint64_t ppi_recent_ns(struct ppi_recent *recent)

@@ -1,0 +1,46 @@
+/* Comes before everything else in each file of the simulated build: what the processor and the kernel do there is done in
+ * simulated time. All ranks are fibres of one process (SimGrid SMPI), and time goes on only where one of them sleeps. */
+#ifndef TEST_SMPI_SIMULATED_H
+#define TEST_SMPI_SIMULATED_H
+
+#define SMPI_NO_OVERRIDE_MALLOC
+#include <smpi/smpi_helpers.h> /* clocks, usleep, nanosleep, getpid */
+
+#include <pthread.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* What SimGrid has for clocks reads two real ones, too. */
+struct timespec;
+int simulated_clock(struct timespec *out);
+#undef clock_gettime
+#define clock_gettime(which, out) simulated_clock(out)
+#undef usleep
+#define usleep(us) simulated_use((double)(us) / 1e6)
+
+/* base/clock.c and base/futex.h ask for it. */
+#define PPI_SIMULATED 1
+
+/* In the place of ppi_cpu_relax: sixteen of them, as many as there are between two looks, take some microseconds. */
+void simulated_pause(void);
+
+/* So much simulated time is used by the calling rank. */
+void simulated_use(double seconds);
+
+/* Each rank is on a node of its own. */
+int simulated_hostname(char *name, size_t room);
+#define gethostname simulated_hostname
+
+/* Threads of the library do not run, see simulated.c: they have ended at once. */
+static inline int simulated_join(pthread_t thread, void **result)
+{
+    (void)thread, (void)result;
+    return 0;
+}
+#define pthread_join simulated_join
+
+/* When the calling rank's workers have news next, where they are simulated too; 0 = the rank waits for nothing. In
+ * nanoseconds of the clock. */
+extern uint64_t (*simulated_next_news)(const _Atomic uint32_t *word);
+
+#endif
