@@ -25,7 +25,8 @@
 #define NAP_FIRST_NS 20000ull        /* naps of a driver whose peers cannot ring, or while MPI moves something: */
 #define NAP_BUSY_NS 50000ull
 #define NAP_MOST_NS 1000000ull       /* … doubled up to this while tasks are out, */
-#define NAP_IDLE_NS 10000000ull      /* … and this otherwise */
+#define NAP_IDLE_NS 10000000ull      /* … and this otherwise; */
+#define NAP_ALONE_NS 100000ull       /* … by a rank whose core nobody needs, while others wait for each task */
 #define BACKGROUND_NAP_NS 50000000ull
 #define DRIVE_STEPS 1000             /* in a row by the background thread, which has other things to do too */
 #define GRACE_NS 100000ull           /* so long after its last step the program counts as driving; */
@@ -216,6 +217,7 @@ static uint64_t patience(struct pp_server *s, uint64_t now_ns, uint64_t *nap_ns)
     if (!s->transport || !ppi_server_may_drive(s)) return most;
     uint64_t limit = s->unfinished || s->shares.sending || s->modules.sending ? NAP_MOST_NS : NAP_IDLE_NS;
     if (s->unringable == 0) limit = NAP_IDLE_NS;
+    else if (s->assigned && s->ranks[0].is_worker && s->ranks[0].alone) limit = NAP_ALONE_NS;
     *nap_ns = *nap_ns ? 2 * *nap_ns : NAP_FIRST_NS;
     if (s->unringable == 0 && *nap_ns < NAP_MOST_NS) *nap_ns = NAP_MOST_NS;
     if (*nap_ns > limit) *nap_ns = limit;
