@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/futex.h"
 #include "base/log.h"
+#include "base/policy.h"
 #include "base/status.h"
 #include "channel/peer_bell.h"
 #include "worker/hold.h"
@@ -30,6 +31,19 @@ static int receive_meanwhile(void *ctx)
     return ppi_serving_receive(ctx);
 }
 
+/* Where there are many ranks, what is to be said waits for company while the workers have enough to do. */
+static int may_wait(struct ppi_serving *s, uint64_t now_ns)
+{
+    const struct ppi_agent *a = &s->agent;
+    if (s->hold_ns == 0 || !s->open || s->loans || s->out.bytes >= SEND_FROM || a->alive == 0) return 0;
+    if (s->out.bytes && s->out_since_ns == 0) s->out_since_ns = now_ns;
+    /* A server that has not answered yet has others to hear. */
+    if (s->unanswered && now_ns < s->spoke_ns + s->hold_ns / 4) return 1;
+    if (s->out.bytes && now_ns - s->out_since_ns >= s->hold_ns) return 0;
+    uint64_t waiting = a->load > (uint64_t)a->alive ? a->load - (uint64_t)a->alive : 0;
+    return (double)waiting * a->mean_ns >= PPI_ENOUGH_NS * a->alive;
+}
+
 /* Where this rank is its own worker: runs a job. Nothing is sent or received meanwhile, so what is ready leaves first,
  * unless jobs are so short that it can wait for company. */
 static int work(struct ppi_serving *s)
@@ -42,7 +56,9 @@ static int work(struct ppi_serving *s)
     double expected_ns = s->agent.mean_ns > s->agent.last_ns ? s->agent.mean_ns : s->agent.last_ns;
     if (expected_ns <= 0 || s->idle) expected_ns = (double)TELL_NS; /* nothing is known of what comes after a pause */
     s->idle = 0;
-    if (expected_ns >= (double)TELL_NS)
+    if (may_wait(s, s->now_ns)) return ppi_agent_work(&s->agent);
+    /* In a crowd such words would be as many as results: only of jobs that are long there. */
+    if (expected_ns >= (double)TELL_NS && expected_ns >= (double)s->hold_ns)
         ppi_serving_running(s, &(struct ppi_running){.id = job->id,
                                             .started_ns = ppi_now_ns(),
                                             .attempt = job->attempt,
@@ -85,14 +101,16 @@ static int collect(struct ppi_serving *s)
 {
     if (!s->open) return 0;
     int moved = ppi_agent_poll(&s->agent, s->now_ns);
-    if (moved && s->agent.load == 0) ppi_serving_flush(s); /* nothing else can finish: there is no company to wait for */
+    if (moved && s->agent.load == 0 && !may_wait(s, s->now_ns)) ppi_serving_flush(s); /* nothing else can finish: there is no company to wait for */
     return moved;
 }
 
 static int step(struct ppi_serving *s)
 {
     s->now_ns = ppi_now_ns();
-    int moved = collect(s) + ppi_serving_receive(s) + ppi_agent_remove_dropped(&s->shared);
+    int moved = s->hold_ns ? ppi_serving_receive(s) : 0; /* what has come meanwhile is work for which words may wait */
+    moved += collect(s);
+    moved += ppi_serving_receive(s) + ppi_agent_remove_dropped(&s->shared);
     keep_in_touch(s);
     s->gave_way = 0;
     if (s->open) {
@@ -118,6 +136,7 @@ static int step(struct ppi_serving *s)
     /* What finishes together returns together: a message waits while more comes in, but not for long. */
     uint64_t now = ppi_now_ns();
     if (s->out_since_ns == 0) s->out_since_ns = now;
+    if (may_wait(s, now)) return moved;
     if (!moved || s->out.bytes >= SEND_FROM || now - s->out_since_ns >= COMPANY_NS) {
         ppi_serving_flush(s);
         s->out_since_ns = 0;
@@ -148,13 +167,14 @@ static int sleep_until_rung(struct ppi_serving *s, uint64_t *nap)
     struct ppi_doorbell *bell = s->workspace->bell;
     uint64_t now = ppi_now_ns();
     if (s->open) ppi_agent_tell_running(&s->agent, now, TELL_NS, ppi_serving_running, s);
-    if (s->out.bytes) ppi_serving_flush(s);
+    if (s->out.bytes && !may_wait(s, now)) ppi_serving_flush(s);
     uint32_t ticket = ppi_doorbell_listen(bell, PPI_LISTENER_WAITER);
     uint64_t most = s->server_bell ? NAP_RUNG_NS : NAP_MOST_NS;
     *nap = *nap ? 2 * *nap : s->server_bell ? NAP_MOST_NS : NAP_FIRST_NS;
     if (*nap > most) *nap = most;
     if (*nap > NAP_BUSY_NS && s->transport->ops->busy(s->transport)) *nap = NAP_BUSY_NS;
     uint64_t patience = s->open ? ppi_agent_patience_ns(&s->agent, now) : PPI_FOREVER;
+    if (s->out.bytes && patience > s->hold_ns / 4) patience = s->hold_ns / 4; /* it does not wait much longer than that */
     /* A message or an outcome that came before we listened rang in vain. */
     if (!ppi_serving_receive(s) && !(s->open && ppi_agent_has_news(&s->agent)) && patience)
         ppi_doorbell_sleep(bell, PPI_LISTENER_WAITER, ticket, *nap < patience ? *nap : patience);

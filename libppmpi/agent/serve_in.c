@@ -126,6 +126,7 @@ static void on_welcome(struct ppi_serving *s, const struct ppi_wire_welcome *w)
     if (s->server_bell) s->server_pidfd = ppi_bell_pidfd((long)w->server_pid);
     s->beat_ns = w->beat_ns;
     s->silence_ns = w->silence_ns;
+    s->hold_ns = (uint64_t)w->hold_us * 1000;
     struct ppi_agent_config config = {.workers = w->workers,
                                       .cores_per_worker = w->cores_per_worker,
                                       .first_number = w->first_number,
@@ -223,6 +224,7 @@ int ppi_serving_receive(struct ppi_serving *s)
     size_t bytes;
     while (s->transport->ops->receive(s->transport, &peer, &message, &bytes)) {
         s->heard_ns = ppi_now_ns();
+        s->unanswered = 0;
         on_message(s, message, bytes);
         free(message);
         moved++;

@@ -49,6 +49,7 @@ static void send_message(struct ppi_serving *s)
     memset(&s->out, 0, sizeof s->out);
     s->transport->ops->send(s->transport, 0, out.message, out.bytes);
     s->spoke_ns = s->now_ns;
+    s->unanswered = 1;
     if (s->server_bell) ppi_doorbell_ring_for_message(s->server_bell);
 }
 

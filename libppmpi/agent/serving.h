@@ -27,7 +27,9 @@ struct ppi_serving {
     uint64_t spoke_ns, heard_ns, looked_ns;
     uint64_t now_ns; /* of the step that is being made */
     struct ppi_wire_writer out;
-    uint64_t out_since_ns; /* when the first of it was put there */
+    uint64_t out_since_ns; /* when the first of it was put there; */
+    int unanswered;        /* nothing has come since we sent the last message */
+    uint64_t hold_ns;      /* how long it may wait for company while there is work; 0 = not */
     struct ppi_loan_stream *loans; /* to be streamed after the message */
     struct ppi_loan_stream **loans_end;
     int lends; /* on the server's node: large results stay where they are, see lend.c */

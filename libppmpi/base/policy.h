@@ -8,6 +8,9 @@
 #define PPI_AHEAD_NS 2000000.0     /* of work, per worker; */
 #define PPI_AHEAD_FAR_NS 3000000.0 /* … of another rank, to which the next tasks have a way, */
 #define PPI_ALONE_NS 200000.0      /* … or of one that gives nothing back while a job runs */
+#define PPI_CROWD_NS 20000.0       /* Where there are many ranks, so far apart for each of them are the messages that it sends, or gets: */
+#define PPI_CROWD_LEAST_NS 1000000.0 /* … below this the server has time for each word of theirs */
+#define PPI_ENOUGH_NS 1000000.0    /* who has waiting work for so long will not run dry before its next message has been answered */
 #define PPI_DEPTH_LEAST 2
 #define PPI_DEPTH_MOST 256
 
@@ -51,11 +54,21 @@ static inline uint32_t ppi_depth_for(double mean_ns)
     return ppi_depth_of(mean_ns, PPI_AHEAD_NS);
 }
 
-/* The same for an agent that cannot give back what waits behind a running job: of jobs that may be long it gets one at a
- * time. */
-static inline uint32_t ppi_depth_alone(double mean_ns, double last_ns)
+/* How much work a rank of so many should have ahead, and how long what it has to say may wait for company; 0 = there is no crowd.
+ * The server handles some hundred thousand messages a second, so that with thousands of ranks, of which each says a word for each
+ * task, it would do nothing else, and they would wait for it. */
+static inline double ppi_crowd_ns(int ranks)
 {
-    return mean_ns <= 0 || mean_ns >= PPI_ALONE_NS || last_ns >= PPI_ALONE_NS ? 1 : ppi_depth_of(mean_ns, PPI_ALONE_NS);
+    double ns = PPI_CROWD_NS * ranks;
+    return ns < PPI_CROWD_LEAST_NS ? 0 : ns;
+}
+
+/* The same for an agent that cannot give back what waits behind a running job: of jobs that may be long it gets one at a
+ * time. What is long depends on how many ranks there are. */
+static inline uint32_t ppi_depth_alone(double mean_ns, double last_ns, int ranks)
+{
+    double crowd_ns = ppi_crowd_ns(ranks), ahead_ns = crowd_ns > PPI_ALONE_NS ? crowd_ns : PPI_ALONE_NS;
+    return mean_ns <= 0 || mean_ns >= ahead_ns || last_ns >= ahead_ns ? 1 : ppi_depth_of(mean_ns, ahead_ns);
 }
 
 #endif

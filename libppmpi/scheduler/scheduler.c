@@ -14,6 +14,7 @@ int ppi_scheduler_init(struct ppi_scheduler *s, struct ppi_task_store *store, in
     s->agents = calloc((size_t)agents, sizeof *s->agents);
     if (!s->agents) return ppi_error(PP_ERR_NOMEM, "no memory for %d agents", agents);
     s->agent_count = agents;
+    s->crowded = ppi_crowd_ns(agents) > 0;
     for (int i = 0; i < 2; i++) s->hungry[i].first = s->hungry[i].last = -1;
     s->current = -1;
     return PP_OK;
@@ -64,7 +65,7 @@ static int next_hungry(struct ppi_scheduler *s)
 static uint32_t depth_of(const struct ppi_scheduler *s, int agent)
 {
     const struct ppi_scheduler_agent *a = &s->agents[agent];
-    if (a->alone) return ppi_depth_alone(a->mean_ns, a->last_ns);
+    if (a->alone) return ppi_depth_alone(a->mean_ns, a->last_ns, s->agent_count);
     return ppi_depth_of(a->mean_ns, agent == 0 ? PPI_AHEAD_NS : PPI_AHEAD_FAR_NS);
 }
 
@@ -198,16 +199,29 @@ void ppi_scheduler_forget(struct ppi_scheduler *s)
     s->ready--;
 }
 
-static uint64_t room(const struct ppi_scheduler_agent *a)
+static uint64_t room(const struct ppi_scheduler *s, const struct ppi_scheduler_agent *a)
 {
     uint64_t wanted = (uint64_t)a->workers * a->depth;
+    if (s->crowded && a->alone && wanted > 1) {
+        /* What it has nobody else can run soon: half of its share of what is left, so that all come to an end together. */
+        uint64_t half = (s->ready + s->given) / 2 / (uint64_t)s->workers;
+        if (wanted > half) wanted = half ? half : 1;
+    }
     return wanted > a->given ? wanted - a->given : 0;
+}
+
+/* It has room, and for more than a few: small messages that are answered by small ones would stay small for ever (Clark,
+ * RFC 813, 1982). */
+static int is_worth_it(const struct ppi_scheduler *s, const struct ppi_scheduler_agent *a)
+{
+    uint64_t more = room(s, a);
+    return more && (!s->crowded || !a->alone || more >= a->given);
 }
 
 /* How many tasks the agent gets now. */
 static uint64_t grant(const struct ppi_scheduler *s, const struct ppi_scheduler_agent *a)
 {
-    uint64_t most = room(a), workers = (uint64_t)a->workers;
+    uint64_t most = room(s, a), workers = (uint64_t)a->workers;
     /* Its share of all that is unfinished, of which it has some already. */
     uint64_t all = s->ready + s->given, share = (all * workers + (uint64_t)s->workers - 1) / (uint64_t)s->workers;
     share = share > a->given ? share - a->given : 0;
@@ -232,18 +246,18 @@ static int choose_agent(struct ppi_scheduler *s)
     if (own_is_soonest(s)) {
         if (s->current > 0) make_hungry(s, s->current, 1);
         s->current = 0;
-        s->grant = room(&s->agents[0]) > 0;
+        s->grant = room(s, &s->agents[0]) > 0;
         return s->grant > 0;
     }
-    if (s->current >= 0 && room(&s->agents[s->current]) == 0) s->grant = 0;
+    if (s->current >= 0 && room(s, &s->agents[s->current]) == 0) s->grant = 0;
     while (s->grant == 0) {
         /* The one that was served goes to the end of the list. */
-        if (s->current >= 0 && room(&s->agents[s->current])) make_hungry(s, s->current, 0);
+        if (s->current >= 0 && room(s, &s->agents[s->current])) make_hungry(s, s->current, 0);
         s->current = -1;
         int next = next_hungry(s);
         if (next < 0) return 0;
         struct ppi_scheduler_agent *a = &s->agents[next];
-        if (room(a) == 0 || a->refused) continue;
+        if (!is_worth_it(s, a) || a->refused) continue;
         s->current = next;
         s->grant = grant(s, a);
     }

@@ -5,6 +5,9 @@
  * hoards while others idle (guided self-scheduling: Polychronopoulos & Kuck, IEEE Trans. Comput. C-36, 1987). Every call
  * takes the same time however many tasks wait.
  *
+ * An agent that gives nothing back while a task runs gets one long task at a time, but several where there are so many agents
+ * that a message for each task would be too many: up to half of its share of what is left.
+ *
  * Agent 0 is in the process that hands out. Tasks that it has done before a message would have come to another agent, or that
  * take less time than to send them, stay with it.
  *
@@ -43,6 +46,7 @@ struct ppi_scheduler {
     uint64_t ready, given; /* given: tasks that agents have */
     struct ppi_scheduler_agent *agents;
     int agent_count;
+    int crowded; /* so many that each word of theirs counts, see ppi_crowd_ns */
     long workers; /* of all agents */
     struct {
         int first, last;

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/policy.h"
 #include "base/status.h"
 #include "channel/peer_bell.h"
 
@@ -345,6 +346,7 @@ int ppi_ranks_handshake(struct pp_server *s)
                                      .extra_number = first + r->place,
                                      .extra_gap = s->extra_gap,
                                      .spin_below = r->spin_below,
+                                     .hold_us = (int32_t)(ppi_crowd_ns(s->rank_count) / 1000),
                                      .cores_per_worker = s->options.cores_per_worker,
                                      .restart = s->options.restart,
                                      .log_level = s->options.log_level,

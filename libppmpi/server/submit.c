@@ -149,6 +149,12 @@ int ppi_server_submit(struct pp_server *s, pp_function fn, const void *args, siz
         ppi_server_assign(s, index, fill_rank);
         ppi_fill(s);
     }
+    /* In a crowd the queue must grow while tasks are handed out, or each leaves alone as soon as it is there. */
+    int only_queue = s->crowded && !s->callers_only && now + s->opened_ns < s->pause_ns;
+    if (only_queue) {
+        ppi_background_heed(s);
+        goto out;
+    }
     /* A program that only submits keeps its farm going. */
     if (s->calls % LOOK_EVERY == 0 || (s->unfinished > 1 && now + s->opened_ns > s->now_ns + LOOK_NS)) ppi_server_look(s, PPI_STEP_MPI);
     ppi_server_dispatch(s);

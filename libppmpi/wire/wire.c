@@ -127,7 +127,7 @@ static int sane(const struct ppi_wire_record *r)
                r->as.HELLO.quota >= 0 && (r->as.HELLO.is_worker == 0 || r->as.HELLO.is_worker == 1);
     case PPI_WIRE_WELCOME:
         return r->as.WELCOME.workers >= 1 && r->as.WELCOME.first_number >= 0 && r->as.WELCOME.cores_per_worker >= 1 &&
-               r->as.WELCOME.extra_number >= 0 && r->as.WELCOME.extra_gap >= 0 && r->as.WELCOME.spin_below >= 0;
+               r->as.WELCOME.extra_number >= 0 && r->as.WELCOME.extra_gap >= 0 && r->as.WELCOME.spin_below >= 0 && r->as.WELCOME.hold_us >= 0;
     case PPI_WIRE_READY: return status_is_known(r->as.READY.status) && r->as.READY.workers >= 0 &&
                                  (r->as.READY.is_holder == 0 || r->as.READY.is_holder == 1) &&
                                  (r->as.READY.reads_arguments == 0 || r->as.READY.reads_arguments == 1);

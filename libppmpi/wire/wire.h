@@ -84,7 +84,8 @@ struct ppi_wire_welcome {
     int32_t arguments_fd; /* of the server's memory, with bell_nonce on its board */
     int32_t workers, first_number, cores_per_worker, restart, log_level, bind;
     int32_t extra_number, extra_gap; /* numbers of workers that are added later, see agent/agent.h */
-    int32_t spin_below, reserved;    /* see agent/agent.h */
+    int32_t spin_below;              /* see agent/agent.h */
+    int32_t hold_us;                 /* what is to be said may wait for company so long while there is work; 0 = not */
     uint64_t beat_ns;    /* say something at least as often */
     uint64_t silence_ns; /* the server is lost, and the job with it, when nothing came from it for so long; 0 = never */
 };

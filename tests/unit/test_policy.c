@@ -36,11 +36,26 @@ END_TEST
 
 START_TEST(who_gives_nothing_back_gets_less_ahead)
 {
-    ck_assert_uint_eq(ppi_depth_alone(0, 0), 1);
-    ck_assert_uint_eq(ppi_depth_alone(PPI_ALONE_NS / 4, 1), 4);
-    ck_assert_uint_eq(ppi_depth_alone(PPI_ALONE_NS, 1), 1);
-    ck_assert_uint_eq(ppi_depth_alone(PPI_ALONE_NS / 4, PPI_ALONE_NS), 1); /* the last one was long */
-    ck_assert_uint_eq(ppi_depth_alone(0.001, 1), PPI_DEPTH_MOST);
+    ck_assert_uint_eq(ppi_depth_alone(0, 0, 8), 1);
+    ck_assert_uint_eq(ppi_depth_alone(PPI_ALONE_NS / 4, 1, 8), 4);
+    ck_assert_uint_eq(ppi_depth_alone(PPI_ALONE_NS, 1, 8), 1);
+    ck_assert_uint_eq(ppi_depth_alone(PPI_ALONE_NS / 4, PPI_ALONE_NS, 8), 1); /* the last one was long */
+    ck_assert_uint_eq(ppi_depth_alone(0.001, 1, 8), PPI_DEPTH_MOST);
+}
+END_TEST
+
+START_TEST(in_a_crowd_everybody_gets_more_ahead_the_more_there_are)
+{
+    ck_assert(ppi_crowd_ns(1) == 0 && ppi_crowd_ns(8) == 0);
+    ck_assert(ppi_crowd_ns(1000) == 1000 * PPI_CROWD_NS && ppi_crowd_ns(65535) == 65535 * PPI_CROWD_NS);
+    double crowd_ns = ppi_crowd_ns(1000);
+    ck_assert_uint_eq(ppi_depth_alone(crowd_ns / 5, 1, 1000), 5);
+    ck_assert_uint_eq(ppi_depth_alone(crowd_ns / 5, 1, 2000), 10);
+    ck_assert_uint_eq(ppi_depth_alone(crowd_ns / 5, 1, 8), 1);
+    ck_assert_uint_eq(ppi_depth_alone(crowd_ns, 1, 1000), 1);
+    ck_assert_uint_eq(ppi_depth_alone(crowd_ns / 5, crowd_ns, 1000), 1); /* the last one was long */
+    ck_assert_uint_eq(ppi_depth_alone(0, 0, 1000), 1);
+    ck_assert_uint_eq(ppi_depth_alone(1, 1, 1000), PPI_DEPTH_MOST);
 }
 END_TEST
 
@@ -85,6 +100,7 @@ int main(void)
     tcase_add_test(c, depth_stays_within_its_bounds_and_falls_with_the_duration);
     tcase_add_test(c, depth_is_as_much_work_as_is_wanted_ahead);
     tcase_add_test(c, who_gives_nothing_back_gets_less_ahead);
+    tcase_add_test(c, in_a_crowd_everybody_gets_more_ahead_the_more_there_are);
     tcase_add_test(c, first_duration_is_the_mean);
     tcase_add_test(c, mean_stays_between_the_extremes_and_follows_a_change);
     tcase_add_test(c, largest_duration_is_no_trouble);
