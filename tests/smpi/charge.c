@@ -41,12 +41,20 @@ static int charged_receive(struct ppi_transport *t, int *peer, char **message, s
     return 1;
 }
 
+/* A rank with much to do does not pause: its workers go on here. */
+static int charged_progress(struct ppi_transport *t)
+{
+    if (simulated_workers) simulated_workers();
+    return inner->progress(t);
+}
+
 struct ppi_transport *charge_transport(struct ppi_transport *transport)
 {
     inner = transport->ops;
     ops = *inner;
     ops.send = charged_send;
     ops.receive = charged_receive;
+    ops.progress = charged_progress;
     transport->ops = &ops;
     return transport;
 }

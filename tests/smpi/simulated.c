@@ -17,7 +17,7 @@
 #define LOOK_S 4e-6 /* some more than on a real machine: each look costs the simulation time */
 #define SLEEP_MOST_NS 10000000ull
 
-uint64_t (*simulated_next_news)(const _Atomic uint32_t *word);
+uint64_t (*simulated_workers)(void);
 
 void simulated_use(double seconds)
 {
@@ -35,7 +35,9 @@ int simulated_clock(struct timespec *out)
 void simulated_pause(void)
 {
     static unsigned pauses; /* those who wait pause sixteen times in a row, and only a sleep lets another rank go on */
-    if (++pauses % PAUSES_PER_LOOK == 0) simulated_use(LOOK_S);
+    if (++pauses % PAUSES_PER_LOOK) return;
+    simulated_use(LOOK_S);
+    if (simulated_workers) simulated_workers();
 }
 
 int simulated_hostname(char *name, size_t room)
@@ -50,9 +52,10 @@ void ppi_futex_wait(const _Atomic uint32_t *word, uint32_t value, uint64_t timeo
 {
     if (*word != value) return;
     uint64_t most = timeout_ns < SLEEP_MOST_NS ? timeout_ns : SLEEP_MOST_NS, now = ppi_now_ns();
-    uint64_t news = simulated_next_news ? simulated_next_news(word) : 0;
-    if (news && news < now + most) most = news > now ? news - now : 1;
+    uint64_t news = simulated_workers ? simulated_workers() : 0;
+    if (news && news < now + most) most = news > now ? news - now : 1; /* whoever has some rings */
     simulated_use((double)most / 1e9);
+    if (simulated_workers) simulated_workers();
 }
 
 void ppi_futex_wake(_Atomic uint32_t *word, int how_many)

@@ -39,8 +39,8 @@ static inline int simulated_join(pthread_t thread, void **result)
 }
 #define pthread_join simulated_join
 
-/* When the calling rank's workers have news next, where they are simulated too; 0 = the rank waits for nothing. In
- * nanoseconds of the clock. */
-extern uint64_t (*simulated_next_news)(const _Atomic uint32_t *word);
+/* Where the workers are simulated too: has those of the calling rank do what they have done until now, and says when one of them
+ * has news next, in nanoseconds of the clock; 0 = none is at work. NULL where there are none. */
+extern uint64_t (*simulated_workers)(void);
 
 #endif
