@@ -101,7 +101,8 @@ static int collect(struct ppi_serving *s)
 {
     if (!s->open) return 0;
     int moved = ppi_agent_poll(&s->agent, s->now_ns);
-    if (moved && s->agent.load == 0 && !may_wait(s, s->now_ns)) ppi_serving_flush(s); /* nothing else can finish: there is no company to wait for */
+    /* Nothing else can finish: there is no company to wait for. */
+    if (moved && s->agent.load == 0 && !may_wait(s, s->now_ns)) ppi_serving_flush(s);
     return moved;
 }
 

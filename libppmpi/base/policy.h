@@ -8,9 +8,9 @@
 #define PPI_AHEAD_NS 2000000.0     /* of work, per worker; */
 #define PPI_AHEAD_FAR_NS 3000000.0 /* … of another rank, to which the next tasks have a way, */
 #define PPI_ALONE_NS 200000.0      /* … or of one that gives nothing back while a job runs */
-#define PPI_CROWD_NS 20000.0       /* Where there are many ranks, so far apart for each of them are the messages that it sends, or gets: */
-#define PPI_CROWD_LEAST_NS 1000000.0 /* … below this the server has time for each word of theirs */
-#define PPI_ENOUGH_NS 1000000.0    /* who has waiting work for so long will not run dry before its next message has been answered */
+#define PPI_CROWD_NS 20000.0         /* per rank: in a crowd, the time between two messages of one of them; */
+#define PPI_CROWD_LEAST_NS 1000000.0 /* … below this there is no crowd, and the server has time for each word of theirs */
+#define PPI_ENOUGH_NS 1000000.0      /* of waiting work, per worker: none runs dry before the next message is answered */
 #define PPI_DEPTH_LEAST 2
 #define PPI_DEPTH_MOST 256
 

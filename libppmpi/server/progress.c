@@ -277,7 +277,7 @@ static void learn(struct pp_server *s, uint64_t waited_ns, int slept)
 static int has_errands(const struct pp_server *s)
 {
     return s->outbox_count || s->agent.unpublished || s->shares.sending || s->shares.store.gone || s->modules.sending ||
-           s->modules.want_count;
+           s->modules.want_count || (s->crowded && s->scheduler.ready);
 }
 
 /* Something is to be done, whether the program calls or not. */
