@@ -65,7 +65,7 @@ for command in 'examples/run' 'tests/run'; do
     [ -f "$command" ] || fail "there is no $command"
 done
 
-for page in README.md libppmpi/ARCHITECTURE.md libppmpi/SPEED.md; do
+for page in README.md libppmpi/ARCHITECTURE.md libppmpi/SPEED.md libppmpi/SCALE.md; do
     for link in $(grep -o '](\([^)]*\))' "$page" | sed 's/^](//; s/)$//' | grep -v '^https\?:'); do
         checks=$((checks + 1))
         file=${link%%#*} anchor=''
