@@ -9,6 +9,7 @@
 #include "smpi/charge.h"
 #include "smpi/order.h"
 #include "smpi/pool.h"
+#include "unit/random.h"
 
 #include "agent/serve.h"
 #include "api/adopt.h"
@@ -39,8 +40,9 @@
 
 struct options {
     uint64_t tasks_each;
-    double ms, least; /* least: efficiency, below which the run fails */
-    int workers;      /* of each rank, simulated; 0 = each rank but the first is one */
+    double ms, spread; /* what a task takes, and by what part of that it may be more or less */
+    double least;      /* efficiency, below which the run fails */
+    int workers;       /* of each rank, simulated; 0 = each rank but the first is one */
 };
 
 static void compute(pp_task *task)
@@ -77,6 +79,13 @@ static pp_server *open_server(struct ppi_transport *transport, int workers)
     return server;
 }
 
+/* From -1 to 1, evenly. */
+static double any_of_one(uint64_t i)
+{
+    struct random r = {i};
+    return (double)(random_next(&r) >> 11) / (double)(1ull << 52) - 1;
+}
+
 /* Returns the efficiency: the part of the workers' time that went into tasks. */
 static double farm(pp_server *s, const struct options *o, int ranks)
 {
@@ -84,9 +93,11 @@ static double farm(pp_server *s, const struct options *o, int ranks)
     uint64_t tasks = o->tasks_each * (uint64_t)workers, sum = 0, expected = 0;
     pp_future *f = malloc(tasks * sizeof *f);
     REQUIRE(f);
+    double work = 0;
     uint64_t began = ppi_now_ns();
     for (uint64_t i = 0; i < tasks; i++) {
-        struct order order = {i, o->ms / 1e3};
+        struct order order = {i, o->ms / 1e3 * (1 + o->spread * any_of_one(i))};
+        work += order.seconds;
         REQUIRE((f[i] = pp_submit(s, compute, &order, sizeof order)).id);
         expected += order_result(&order);
         charge(SUBMIT_NS);
@@ -100,10 +111,10 @@ static double farm(pp_server *s, const struct options *o, int ranks)
     double seconds = (double)(ppi_now_ns() - began) / 1e9;
     REQUIRE(sum == expected);
     struct charges spent = charges_so_far();
-    double efficiency = (double)tasks * o->ms / 1e3 / (seconds * (double)workers);
-    printf("program=farm ranks=%d workers=%d tasks=%llu ms=%g seconds=%.4f efficiency=%.4f "
+    double efficiency = work / (seconds * (double)workers);
+    printf("program=farm ranks=%d workers=%d tasks=%llu ms=%g spread=%g seconds=%.4f efficiency=%.4f "
            "sent=%llu received=%llu server_busy=%.3f\n",
-           ranks, workers, (unsigned long long)tasks, o->ms, seconds,
+           ranks, workers, (unsigned long long)tasks, o->ms, o->spread, seconds,
            efficiency, (unsigned long long)spent.sent,
            (unsigned long long)spent.received, spent.seconds / seconds);
     fflush(stdout);
@@ -118,6 +129,8 @@ static int parse(int argc, char **argv, struct options *o)
             o->tasks_each = strtoull(argv[i + 1], NULL, 10);
         else if (strcmp(argv[i], "--ms") == 0)
             o->ms = strtod(argv[i + 1], NULL);
+        else if (strcmp(argv[i], "--spread") == 0)
+            o->spread = strtod(argv[i + 1], NULL);
         else if (strcmp(argv[i], "--workers") == 0)
             o->workers = atoi(argv[i + 1]);
         else if (strcmp(argv[i], "--least") == 0)
@@ -125,7 +138,8 @@ static int parse(int argc, char **argv, struct options *o)
         else
             return 0;
     }
-    return argc % 2 == 1 && o->tasks_each > 0 && o->ms > 0 && o->workers >= 0 && o->workers <= PPI_WORKERS_MAX;
+    return argc % 2 == 1 && o->tasks_each > 0 && o->ms > 0 && o->spread >= 0 && o->spread < 1 && o->workers >= 0 &&
+           o->workers <= PPI_WORKERS_MAX;
 }
 
 /* Each rank has three descriptors of its own. */
@@ -147,7 +161,8 @@ int main(int argc, char **argv)
     REQUIRE(ppi_transport_mpi(&transport, &argc, &argv, 0, "smpirun", 1) == PP_OK);
     transport->threads = PPI_THREADS_OURS;
     if (!parse(argc, argv, &o)) {
-        if (transport->rank == 0) fprintf(stderr, "usage: farm [--tasks-each N] [--ms MS] [--workers N] [--least EFFICIENCY]\n");
+        if (transport->rank == 0)
+            fprintf(stderr, "usage: farm [--tasks-each N] [--ms MS] [--spread PART] [--workers N] [--least EFFICIENCY]\n");
         transport->ops->close(transport);
         return 2;
     }
