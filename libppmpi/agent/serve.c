@@ -54,11 +54,12 @@ static int work(struct ppi_serving *s)
         return ppi_agent_work(&s->agent);
     }
     double expected_ns = s->agent.mean_ns > s->agent.last_ns ? s->agent.mean_ns : s->agent.last_ns;
+    /* In a crowd such words could be as many as results: they come when nothing else was said for a while. */
+    int tells = expected_ns >= (double)s->hold_ns || s->now_ns >= s->spoke_ns + s->hold_ns;
     if (expected_ns <= 0 || s->idle) expected_ns = (double)TELL_NS; /* nothing is known of what comes after a pause */
     s->idle = 0;
     if (may_wait(s, s->now_ns)) return ppi_agent_work(&s->agent);
-    /* In a crowd such words would be as many as results: only of jobs that are long there. */
-    if (expected_ns >= (double)TELL_NS && expected_ns >= (double)s->hold_ns)
+    if (tells && expected_ns >= (double)TELL_NS)
         ppi_serving_running(s, &(struct ppi_running){.id = job->id,
                                             .started_ns = ppi_now_ns(),
                                             .attempt = job->attempt,

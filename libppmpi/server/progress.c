@@ -31,7 +31,8 @@
 #define DRIVE_STEPS 1000             /* in a row by the background thread, which has other things to do too */
 #define GRACE_NS 100000ull           /* so long after its last step the program counts as driving; */
 #define GRACE_MOST_NS 1000000ull     /* … up to this while it goes on: each look takes a core for a moment */
-#define PAUSE_MOST_NS 1000000ull     /* between two steps while the program submits, in a crowd */
+#define PAUSE_MOST_NS 1000000ull     /* between two steps while the program submits, in a crowd; */
+#define PAUSE_LEAST_NS 100000ull     /* … none after a step shorter than that: there is time for each task */
 #define SOON_NS (2 * PPI_RING_GAP_NS) /* who has to look as soon as that is not left asleep for longer */
 
 struct received {
@@ -205,7 +206,7 @@ int ppi_server_step(struct pp_server *s, enum ppi_step may)
     }
     if (s->crowded) {
         uint64_t end = ppi_now_ns(), took = end - now < PAUSE_MOST_NS ? end - now : PAUSE_MOST_NS;
-        s->pause_ns = end + took;
+        s->pause_ns = took < PAUSE_LEAST_NS ? 0 : end + took;
     }
     ppi_server_purge(s);
     if (s->wake_waiters) {
