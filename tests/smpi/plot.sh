@@ -51,14 +51,14 @@ set xtics (16, 64, 256, 1024, 4096, 16384, 65536)
 set yrange [0:1.05]
 set ytics 0.1
 set grid xtics ytics linecolor "#e0e0e0"
-set key left bottom box linecolor "#c0c0c0" opaque
+set key left bottom Left reverse
 plot 0.9 linecolor "#808080" dashtype 2 notitle, \
      "$dir/farm-100" using 2:4 with linespoints linecolor "#00a070" linewidth 2.5 pointtype 5 pointsize 0.5 \
-         title "libppmpi, ranks of 64 workers, tasks of 100 ms", \
+         title "libppmpi, 64 workers a rank, 100 ms", \
      "$dir/farm-10" using 2:4 with linespoints linecolor "#0060b0" linewidth 2.5 pointtype 7 pointsize 0.5 \
-         title "libppmpi, ranks that are their own worker, tasks of 10 ms", \
+         title "libppmpi, one worker a rank, 10 ms", \
      "$dir/loop-10" using 2:4 with linespoints linecolor "#a03030" linewidth 1.5 pointtype 11 pointsize 0.5 \
-         title "plain loop, one task a message, tasks of 10 ms"
+         title "plain loop, one worker a rank, 10 ms"
 END
 [ -s "$dir/picture" ] || fail "gnuplot drew nothing: $(cat "$dir/errors")"
 cp "$dir/picture" "$picture" && echo "written: $picture" >&2
