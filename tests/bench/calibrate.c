@@ -1,7 +1,10 @@
 /* How many turns of the benchmark's work (bench.h) an undisturbed core makes in a microsecond.
  *
- *     calibrate [--processes P] [--chunks N]
+ *     calibrate [--processes P] [--chunks N] [--touch M]
  *
+ * With --touch it first writes to M mebibytes and gives them back: in a virtual machine the host finds memory for a page when the
+ * guest first uses it, and takes it away when it has not been used for a while. That costs more than a task, and is no matter of
+ * any program's.
  * P processes at once, as many as there will be workers, time N short chunks each. Whatever disturbs, another
  * process, an interrupt, a host that takes the core away, makes a chunk longer and never shorter: so each process
  * reports its fastest chunk, and the program their mean. By the wall clock: in virtual machines the CPU clocks leave
@@ -29,17 +32,30 @@ static double fastest_chunk(long chunks)
     return best;
 }
 
+/* As much of it as there is. */
+static void touch(size_t bytes)
+{
+    char *p = bytes ? mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) : MAP_FAILED;
+
+    if (p == MAP_FAILED) return;
+    madvise(p, bytes, MADV_HUGEPAGE); /* those are what is hard to find */
+    for (size_t at = 0; at < bytes; at += 4096) p[at] = 1;
+    munmap(p, bytes);
+}
+
 int main(int argc, char **argv)
 {
-    long processes = 2, chunks = 4000;
+    long processes = 2, chunks = 4000, mebibytes = 0;
     const struct bench_option options[] = {{"--processes", BENCH_COUNT, &processes},
-                                           {"--chunks", BENCH_COUNT, &chunks}};
+                                           {"--chunks", BENCH_COUNT, &chunks},
+                                           {"--touch", BENCH_COUNT, &mebibytes}};
     double *rates, sum = 0;
 
     if (!BENCH_PARSE(argc, argv, options) || processes > PROCESSES_MAX) {
-        fprintf(stderr, "usage: calibrate [--processes P] [--chunks N], P up to %d\n", PROCESSES_MAX);
+        fprintf(stderr, "usage: calibrate [--processes P] [--chunks N] [--touch M], P up to %d\n", PROCESSES_MAX);
         return 2;
     }
+    touch((size_t)mebibytes << 20);
     rates = mmap(NULL, (size_t)processes * sizeof *rates, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (rates == MAP_FAILED) {
         perror("calibrate");
