@@ -180,7 +180,11 @@ static void run_cancel(void)
         CHECK_INT(info.state, PP_RUNNING);
         CHECK_INT(pp_cancel(running), prepared ? PP_OK : PP_ERR_UNSUPPORTED);
     }
-    for (int i = workers + 1; i < 64; i++) CHECK_INT(pp_cancel(queued[i]), PP_OK);
+    for (int i = 63; i > workers; i--) {
+        int status = pp_cancel(queued[i]);
+        /* On a busy machine some of the first run by now, in the ranks themselves. */
+        CHECK(status == PP_OK || (status == PP_ERR_UNSUPPORTED && i < 32 && !prepared));
+    }
     CHECK_INT(pp_wait_all(queued, 64, 60), PP_OK);
     CHECK_INT(pp_fetch(queued[63], NULL, 0), PP_ERR_CANCELLED);
     CHECK_INT(pp_fetch(queued[0], NULL, 0), PP_OK);
