@@ -8,6 +8,7 @@
  */
 #include "smpi/charge.h"
 #include "smpi/order.h"
+#include "require.h"
 #include "smpi/pool.h"
 #include "unit/random.h"
 
@@ -29,14 +30,6 @@
 #define ARENA_BYTES ((uint64_t)16 << 20)
 #define SUBMIT_NS 75.0 /* what pp_submit and pp_fetch take, see libppmpi/SPEED.md */
 #define FETCH_NS 40.0
-
-/* Unlike assert: says which status, and never depends on NDEBUG. */
-#define REQUIRE(condition)                                                                                         \
-    do {                                                                                                           \
-        if (condition) break;                                                                                      \
-        fprintf(stderr, "%s:%d: %s does not hold; last error: %s\n", __FILE__, __LINE__, #condition, pp_last_error()); \
-        abort();                                                                                                   \
-    } while (0)
 
 struct options {
     uint64_t tasks_each;

@@ -7,6 +7,7 @@
 #include "api/adopt.h"
 #include "base/options.h"
 #include "server/server.h"
+#include "require.h"
 #include "transport/transport.h"
 #include "unit/random.h"
 
@@ -18,14 +19,6 @@
 
 #define FARM_RANKS_MOST 8
 #define FARM_ARENA_BYTES ((uint64_t)512 << 20)
-
-/* Unlike assert: says which status, and never depends on NDEBUG. */
-#define REQUIRE(condition)                                                                                         \
-    do {                                                                                                           \
-        if (condition) break;                                                                                      \
-        fprintf(stderr, "%s:%d: %s does not hold; last error: %s\n", __FILE__, __LINE__, #condition, pp_last_error()); \
-        abort();                                                                                                   \
-    } while (0)
 
 struct farm_rank {
     struct ppi_transport *transport;
