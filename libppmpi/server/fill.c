@@ -17,15 +17,6 @@ int ppi_fill_rank(const struct pp_server *s, uint64_t bytes)
     return rank > 0 && !s->ranks[rank].reads_arguments ? rank : 0;
 }
 
-void ppi_fill_begin(struct pp_server *s, uint32_t index, const void *args)
-{
-    struct ppi_task *t = ppi_store_at(&s->store, index);
-    s->filling = (struct ppi_filling){.index = index,
-                                      .from = args,
-                                      .to = s->workspace.segment.base + t->u.args.offset,
-                                      .bytes = t->bytes};
-}
-
 static void copy(struct ppi_filling *f, uint64_t bytes)
 {
     memcpy(f->to + f->copied, f->from + f->copied, bytes);
@@ -46,9 +37,14 @@ void ppi_fill_rest(struct pp_server *s)
     copied(f, rest);
 }
 
-void ppi_fill(struct pp_server *s)
+void ppi_fill(struct pp_server *s, uint32_t index, int rank, const void *args)
 {
+    const struct ppi_task *t = ppi_store_at(&s->store, index);
     struct ppi_filling *f = &s->filling;
+    *f = (struct ppi_filling){
+        .index = index, .from = args, .to = s->workspace.segment.base + t->u.args.offset, .bytes = t->bytes};
+    ppi_scheduler_given(&s->scheduler, rank);
+    ppi_server_assign(s, index, rank);
     s->driving = 1;
     while (f->bytes) {
         uint64_t n = f->bytes - f->copied < PIECE ? f->bytes - f->copied : PIECE;

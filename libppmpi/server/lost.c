@@ -4,7 +4,6 @@
 #include "server/server.h"
 
 #include "base/log.h"
-#include "base/policy.h"
 #include "channel/peer_bell.h"
 
 #include <math.h>
@@ -33,7 +32,7 @@ static void give_away(struct pp_server *s, uint32_t index, const char *why)
     struct ppi_task *t = ppi_store_at(&s->store, index);
     char text[512];
     /* In a crowd a rank that runs tasks itself does not say which one it begins: it may have been any of them. */
-    int untold = s->ranks[t->agent].is_worker && ppi_crowd_ns(s->rank_count) > 0;
+    int untold = s->ranks[t->agent].is_worker && s->scheduler.crowded;
     int began = t->state == PPI_TASK_RUNNING || (untold && t->state == PPI_TASK_ASSIGNED);
     struct ppi_task_extra *extra = began ? ppi_server_extra(s, t) : t->extra;
     if (t->extra) t->extra->stream = NULL; /* what it still sends matters to nobody */

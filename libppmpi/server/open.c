@@ -117,7 +117,6 @@ int ppi_server_create(struct pp_server **out, const struct ppi_server_setup *set
     s->rank_count = s->transport ? s->transport->size : 1;
     s->callers_only = ppi_pool_is_rank(setup->pool) && s->rank_count == 1;
     if (s->transport && s->transport->threads >= PPI_THREADS_CALLER) s->callers_only = 1;
-    s->crowded = ppi_crowd_ns(s->rank_count) > 0;
     s->opener = pthread_self();
     s->opened_ns = ppi_now_ns();
     s->streams_end = &s->streams;

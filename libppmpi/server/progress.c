@@ -204,7 +204,7 @@ int ppi_server_step(struct pp_server *s, enum ppi_step may)
         }
         if (transport && ppi_lost_due(s, now)) ppi_lost_check(s, now);
     }
-    if (s->crowded) {
+    if (s->scheduler.crowded) {
         uint64_t end = ppi_now_ns(), took = end - now < PAUSE_MOST_NS ? end - now : PAUSE_MOST_NS;
         s->pause_ns = took < PAUSE_LEAST_NS ? 0 : end + took;
     }
@@ -278,7 +278,7 @@ static void learn(struct pp_server *s, uint64_t waited_ns, int slept)
 static int has_errands(const struct pp_server *s)
 {
     return s->outbox_count || s->agent.unpublished || s->shares.sending || s->shares.store.gone || s->modules.sending ||
-           s->modules.want_count || (s->crowded && s->scheduler.ready);
+           s->modules.want_count || (s->scheduler.crowded && s->scheduler.ready);
 }
 
 /* Something is to be done, whether the program calls or not. */

@@ -236,10 +236,10 @@ void ppi_server_dispatch(struct pp_server *s);
 void ppi_server_assign(struct pp_server *s, uint32_t index, int rank); /* the task, which is in no queue, to the rank */
 
 /* fill.c, with the lock held. rank: the other rank that gets a new task's arguments, which have memory, while they are copied; 0 =
- * none. Then begin, before the task is assigned to it, and fill, which releases the lock in between; rest: all of it at once. */
+ * none. Then fill assigns the task, which is in no queue, to it, and copies: the lock is released in between. rest: all that is
+ * left to be copied, at once. */
 int ppi_fill_rank(const struct pp_server *s, uint64_t bytes);
-void ppi_fill_begin(struct pp_server *s, uint32_t index, const void *args);
-void ppi_fill(struct pp_server *s);
+void ppi_fill(struct pp_server *s, uint32_t index, int rank, const void *args);
 void ppi_fill_rest(struct pp_server *s);
 
 /* True when the task is known to run now; fills in where. */

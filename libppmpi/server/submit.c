@@ -111,15 +111,12 @@ int ppi_server_submit(struct pp_server *s, pp_function fn, const void *args, siz
         task->flags |= PPI_TASK_BLOCK;
         task->u.args.offset = offset;
         void *to = s->workspace.segment.base + offset;
-        if (!fresh && (fill_rank = ppi_fill_rank(s, bytes)) != 0) {
-            ppi_fill_begin(s, index, args);
-        } else if (bytes > PPI_COPY_UNLOCKED) {
-            if (!copy_unlocked(s, to, args, bytes, fresh)) {
-                status = ppi_error(PP_ERR_NOMEM, "no memory for arguments of %zu bytes", bytes);
-                goto out;
-            }
-        } else {
+        fill_rank = fresh ? 0 : ppi_fill_rank(s, bytes);
+        if (bytes <= PPI_COPY_UNLOCKED) {
             memcpy(to, args, bytes);
+        } else if (!fill_rank && !copy_unlocked(s, to, args, bytes, fresh)) {
+            status = ppi_error(PP_ERR_NOMEM, "no memory for arguments of %zu bytes", bytes);
+            goto out;
         }
     } else if (bytes) {
         memcpy(task->u.args.in, args, bytes);
@@ -144,13 +141,9 @@ int ppi_server_submit(struct pp_server *s, pp_function fn, const void *args, siz
     s->agent.program_busy = !s->driving && now < s->submitted_ns + BURST_NS;
     s->submitted_ns = now;
     out->id = ppi_task_id_of(task, index);
-    if (fill_rank) {
-        ppi_scheduler_given(&s->scheduler, fill_rank);
-        ppi_server_assign(s, index, fill_rank);
-        ppi_fill(s);
-    }
+    if (fill_rank) ppi_fill(s, index, fill_rank, args);
     /* In a crowd the queue must grow while tasks are handed out, or each leaves alone as soon as it is there. */
-    int only_queue = s->crowded && !s->callers_only && now + s->opened_ns < s->pause_ns;
+    int only_queue = s->scheduler.crowded && !s->callers_only && now + s->opened_ns < s->pause_ns;
     if (only_queue) {
         ppi_background_heed(s);
         goto out;
@@ -165,7 +158,6 @@ int ppi_server_submit(struct pp_server *s, pp_function fn, const void *args, siz
     if (s->unfinished == 1 || s->agent.unpublished || (s->outbox_count && !kick)) ppi_background_heed(s);
 out:
     if (status != PP_OK) {
-        s->filling.bytes = 0;
         if (offset) ppi_arena_free(&s->workspace.arena, offset, bytes);
         if (index != PPI_TASK_NONE) {
             struct ppi_task *undone = ppi_store_at(&s->store, index);

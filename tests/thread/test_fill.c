@@ -94,6 +94,17 @@ static void *submit_small(void *arg)
     return NULL;
 }
 
+/* What cannot be submitted leaves alone what somebody else is submitting. */
+static void *submit_in_vain(void *arg)
+{
+    pp_server *s = arg;
+    while (!atomic_load(&stop)) {
+        REQUIRE(pp_submit(s, (pp_function)(uintptr_t)16, NULL, 0).id == 0);
+        usleep(50);
+    }
+    return NULL;
+}
+
 /* Rank 0 has no workers, so that all cross; they run in the ranks themselves. */
 static void on_farm(struct random *r, int ranks, void *(*beside)(void *arg), int tasks)
 {
@@ -118,6 +129,7 @@ int main(void)
     for (int ranks = 2; ranks <= 4; ranks++) {
         on_farm(&r, ranks, watch, 6);
         on_farm(&r, ranks, submit_small, 6);
+        on_farm(&r, ranks, submit_in_vain, 6);
         on_farm(&r, ranks + 1, lose, 6);
     }
     REQUIRE(seen > 0 && lost > 0);
