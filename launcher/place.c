@@ -25,11 +25,11 @@ static void read_hosts(const struct options *options, struct place *place)
     const char *variable = getenv("PPMPI_HOSTS");
     const char *source = options->hosts ? "--hosts" : options->hostfile ? options->hostfile : "PPMPI_HOSTS";
     if (options->hosts) {
-        or_end(ppi_hosts_parse(options->hosts, "--hosts", &place->hosts));
+        or_end(ppi_hosts_parse(options->hosts, source, &place->hosts));
     } else if (options->hostfile) {
-        or_end(ppi_hosts_read(options->hostfile, &place->hosts));
+        or_end(ppi_hosts_read(source, &place->hosts));
     } else if (variable) {
-        or_end(ppi_hosts_parse(variable, "PPMPI_HOSTS", &place->hosts));
+        or_end(ppi_hosts_parse(variable, source, &place->hosts));
     } else if (place->allocation.kind == PPI_ALLOCATION_PBS) {
         or_end(ppi_hosts_read(place->allocation.nodefile, &place->hosts));
     }

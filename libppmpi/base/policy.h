@@ -63,7 +63,7 @@ static inline double ppi_crowd_ns(int ranks)
     return ns < PPI_CROWD_LEAST_NS ? 0 : ns;
 }
 
-/* The same for an agent that cannot give back what waits behind a running job: of jobs that may be long it gets one at a
+/* The depth for an agent that cannot give back what waits behind a running job: of jobs that may be long it gets one at a
  * time. What is long depends on how many ranks there are. */
 static inline uint32_t ppi_depth_alone(double mean_ns, double last_ns, int ranks)
 {

@@ -25,7 +25,7 @@ static void read_nodes(struct ppi_words *out)
 {
     char *line = NULL;
     size_t room = 0;
-    FILE *names = popen("scontrol show hostnames \"$SLURM_JOB_NODELIST\" 2>/dev/null", "r");
+    FILE *names = popen("scontrol show hostnames \"$SLURM_JOB_NODELIST\" 2>/dev/null", "re");
     if (!names) return;
     while (getline(&line, &room, names) > 0) {
         line[strcspn(line, "\n")] = '\0';

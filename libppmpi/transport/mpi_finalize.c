@@ -70,8 +70,7 @@ static int on_one_host(MPI_Comm comm, MPI_Comm *speakers)
 /* ---- names that the launcher keeps: to publish and to look up is no progress */
 
 struct ending {
-    char job
-        [48]; /* its own, should the launchers of several share the names; empty: names cannot be had, as under Slurm */
+    char job[48]; /* its own, should several share the names; empty: names cannot be had, as under Slurm */
 };
 
 static void name_of(const struct ending *e, int rank, char name[80])

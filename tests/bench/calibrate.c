@@ -5,6 +5,7 @@
  * With --touch it first writes to M mebibytes and gives them back: in a virtual machine the host finds memory for a page when the
  * guest first uses it, and takes it away when it has not been used for a while. That costs more than a task, and is no matter of
  * any program's.
+ *
  * P processes at once, as many as there will be workers, time N short chunks each. Whatever disturbs, another
  * process, an interrupt, a host that takes the core away, makes a chunk longer and never shorter: so each process
  * reports its fastest chunk, and the program their mean. By the wall clock: in virtual machines the CPU clocks leave
