@@ -155,8 +155,7 @@ struct pp_server {
     _Atomic int background_deep; /* it sleeps until it is rung, or for long; otherwise it looks again soon by itself */
     struct ppi_recent recent; /* time for submissions */
     uint64_t submitted_ns;    /* when the last one began */
-    int crowded;              /* there are so many ranks that to answer each at once would leave no time for submissions */
-    uint64_t pause_ns;        /* then: until when they only fill the queue; 0 = they need not */
+    uint64_t pause_ns;        /* in a crowd of ranks: until when submissions only fill the queue, see scheduler.h */
     _Atomic uint64_t calls;  /* of the program into the library, */
     _Atomic uint64_t drives; /* … and steps made in them: tells the background thread who is at work */
 };
