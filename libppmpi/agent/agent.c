@@ -124,7 +124,6 @@ int ppi_agent_open(struct ppi_agent *agent, struct ppi_workspace *workspace, str
     }
     agent->slot_count = agent->target = config->workers;
     share_out_warmth(agent);
-    workspace->board->ring_gap_ns = config->ring_gap_ns;
     ppi_place_spin(agent);
     if (config->workers == 0) return PP_OK; /* tasks run in the other ranks only */
     for (int i = 0; i < agent->slot_count; i++) {
@@ -274,13 +273,20 @@ int ppi_agent_poll(struct ppi_agent *agent, uint64_t now_ns)
     return finished;
 }
 
+uint32_t ppi_agent_listen(struct ppi_agent *agent, enum ppi_listener who)
+{
+    struct ppi_doorbell *bell = agent->workspace->bell;
+    atomic_store_explicit(&bell->quiet_until_ns, agent->collected_ns + PPI_RING_GAP_NS, memory_order_relaxed);
+    return ppi_doorbell_listen(bell, who);
+}
+
 uint64_t ppi_agent_patience_ns(const struct ppi_agent *agent, uint64_t now_ns)
 {
     uint64_t patience = PPI_FOREVER;
     if (agent->hopeless && (agent->pending.count || agent->retries.count)) return 0; /* they fail at the next look */
     if (agent->busy) patience = agent->next_drain_ns > now_ns ? agent->next_drain_ns - now_ns : 0;
-    /* A worker that has more jobs, or gets more while we sleep, may finish one without a ring soon after its last one. */
-    uint64_t look = agent->collected_ns + 2 * agent->config.ring_gap_ns;
+    /* A worker that has more jobs, or gets more while we sleep, may finish one without a ring soon after our last look. */
+    uint64_t look = agent->collected_ns + 2 * PPI_RING_GAP_NS;
     if (now_ns < look && look - now_ns < patience) patience = look - now_ns;
     /* What waits for, or behind, a job that turns out to be long goes to an idle worker: see choose and ppi_place_balance. */
     int may_be_held_up = agent->load > (uint64_t)agent->busy || agent->pending.count;

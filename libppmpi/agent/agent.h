@@ -47,7 +47,6 @@ struct ppi_agent_config {
     int restart;      /* fresh process after so many jobs; 0 = never */
     int bind;         /* 1: each worker to its cores; 0: to all of the rank's, as other ranks use them too */
     int spin_below;   /* who waits here may poll while fewer workers are busy: this rank's part of the cores */
-    uint64_t ring_gap_ns; /* between two rings of a worker that has jobs for a while */
     int open_segments; /* their descriptors stay, for another rank to open them */
     const struct ppi_topology *topology;
 };
@@ -202,6 +201,9 @@ const struct ppi_job *ppi_agent_next_job(const struct ppi_agent *agent);
 /* Where the rank itself is the worker: runs the next job in the calling thread, with no lock held. 0 when there is none. Other
  * threads may use the agent meanwhile, but not work too. */
 int ppi_agent_work(struct ppi_agent *agent);
+
+/* As ppi_doorbell_listen, when the agent has been polled: workers that have more jobs do not ring at once. */
+uint32_t ppi_agent_listen(struct ppi_agent *agent, enum ppi_listener who);
 
 /* How long the agent may sleep without a ring, when it is left alone. */
 uint64_t ppi_agent_patience_ns(const struct ppi_agent *agent, uint64_t now_ns);

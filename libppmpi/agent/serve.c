@@ -170,7 +170,7 @@ static int sleep_until_rung(struct ppi_serving *s, uint64_t *nap)
     uint64_t now = ppi_now_ns();
     if (s->open) ppi_agent_tell_running(&s->agent, now, TELL_NS, ppi_serving_running, s);
     if (s->out.bytes && !may_wait(s, now)) ppi_serving_flush(s);
-    uint32_t ticket = ppi_doorbell_listen(bell, PPI_LISTENER_WAITER);
+    uint32_t ticket = s->open ? ppi_agent_listen(&s->agent, PPI_LISTENER_WAITER) : ppi_doorbell_listen(bell, PPI_LISTENER_WAITER);
     uint64_t most = s->server_bell ? NAP_RUNG_NS : NAP_MOST_NS;
     *nap = *nap ? 2 * *nap : s->server_bell ? NAP_MOST_NS : NAP_FIRST_NS;
     if (*nap > most) *nap = most;

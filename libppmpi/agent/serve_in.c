@@ -135,7 +135,6 @@ static void on_welcome(struct ppi_serving *s, const struct ppi_wire_welcome *w)
                                       .restart = w->restart,
                                       .bind = w->bind,
                                       .spin_below = w->spin_below,
-                                      .ring_gap_ns = PPI_RING_GAP_FAR_NS,
                                       .open_segments = w->same_node,
                                       .topology = s->topology};
     struct ppi_agent_events events = {ppi_serving_finished, ppi_serving_output, s, ppi_serving_gone};

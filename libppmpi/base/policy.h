@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #define PPI_AHEAD_NS 2000000.0     /* of work, per worker; */
-#define PPI_AHEAD_FAR_NS 3000000.0 /* … of another rank, to which the next tasks have a way, */
+#define PPI_AHEAD_FAR_NS 4000000.0 /* … of another rank, to which the next tasks have a way, */
 #define PPI_ALONE_NS 200000.0      /* … or of one that gives nothing back while a job runs */
 #define PPI_CROWD_NS 20000.0         /* per rank: in a crowd, the time between two messages of one of them; */
 #define PPI_CROWD_LEAST_NS 1000000.0 /* … below this there is no crowd, and the server has time for each word of theirs */
@@ -24,11 +24,10 @@
 /* What it takes to send a task to another rank and to take its result in: shorter ones are sooner run here. */
 #define PPI_SEND_NS 300.0
 
-/* A worker that has jobs for a while rings no sooner than this after its last ring: to be woken for each short job costs more
- * than the job, and takes the core of another worker. One that will soon run dry rings in any case. Who sleeps looks once by
- * itself in the double of the gap. Other ranks send on what they hear of, and hear of it sooner. */
+/* Who sleeps is not woken sooner than this after its last look by workers that have jobs for a while: to be woken for each short
+ * job costs more than the job, and takes the core of another worker. One that will soon run dry rings in any case. Who sleeps
+ * looks once by itself in the double of the gap. */
 #define PPI_RING_GAP_NS 1000000ull
-#define PPI_RING_GAP_FAR_NS 250000ull
 #define PPI_SOON_DRY_NS 50000ull
 
 /* Exponentially weighted mean of durations; 0 = nothing measured yet. A duration counts as at most the double of the mean and

@@ -12,6 +12,7 @@ enum ppi_listener { PPI_LISTENER_NONE, PPI_LISTENER_WAITER, PPI_LISTENER_BACKGRO
 struct ppi_doorbell {
     _Alignas(64) _Atomic uint32_t listener;
     _Atomic uint32_t rings[PPI_LISTENERS];
+    _Atomic uint64_t quiet_until_ns; /* CLOCK_MONOTONIC: until then the listener need not hear of what can wait */
     uint64_t nonce;          /* tells this doorbell from any other memory, see peer_bell.h */
     _Atomic uint32_t deaths; /* counted up by the fork server for each report that waits on its socket */
     _Atomic uint64_t hold_ns; /* how long the fork server holds the rank's connections when the rank has died, see hold.h */

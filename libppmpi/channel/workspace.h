@@ -21,7 +21,6 @@ struct ppi_board {
     _Alignas(4096) _Atomic uint32_t may_spin; /* 1: there are idle cores; who waits may poll before it sleeps */
     uint32_t has_initializer; /* the rest is set before the workers start */
     uint64_t warm_max;        /* for their arenas of results; the same as of ours */
-    uint64_t ring_gap_ns;     /* see base/policy.h */
     _Atomic uint64_t promised; /* bytes of the arena that data on its way will fill */
     uint64_t nonce;           /* the doorbell's: tells this memory from any other */
     struct ppi_job initializer;

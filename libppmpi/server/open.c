@@ -87,7 +87,6 @@ static int start_workers(struct pp_server *s, struct ppi_pool *pool)
                                       .restart = s->options.restart,
                                       .bind = s->ranks[0].alone,
                                       .spin_below = s->ranks[0].spin_below,
-                                      .ring_gap_ns = PPI_RING_GAP_NS,
                                       .topology = &s->topology};
     struct ppi_agent_events events = {ppi_server_job_finished, ppi_server_output, s, NULL};
     int status = ppi_agent_open(&s->agent, &s->workspace, pool, &config, &events);

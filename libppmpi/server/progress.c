@@ -238,7 +238,7 @@ static void driver_sleep(struct pp_server *s, uint64_t deadline_ns, uint64_t *na
     uint64_t now = ppi_now_ns(), most = patience(s, now, nap_ns);
     uint64_t left = deadline_ns > now ? deadline_ns - now : 0;
     if (left < most) most = left;
-    uint32_t ticket = ppi_doorbell_listen(s->workspace.bell, PPI_LISTENER_WAITER);
+    uint32_t ticket = ppi_agent_listen(&s->agent, PPI_LISTENER_WAITER);
     if (ppi_agent_has_news(&s->agent) || ppi_agent_next_job(&s->agent) || s->outbox_count || s->deferred_count || most == 0) {
         ppi_doorbell_silence(s->workspace.bell);
         return;
@@ -290,7 +290,7 @@ static int has_work(const struct pp_server *s)
 void ppi_background_heed(struct pp_server *s)
 {
     if (s->driving || !s->background_deep) return;
-    ppi_doorbell_listen(s->workspace.bell, PPI_LISTENER_BACKGROUND);
+    ppi_agent_listen(&s->agent, PPI_LISTENER_BACKGROUND);
     int soon = s->agent.load && ppi_agent_patience_ns(&s->agent, ppi_now_ns()) <= SOON_NS;
     if (!soon && !ppi_agent_has_news(&s->agent) && !has_errands(s)) return;
     ppi_doorbell_ring(s->workspace.bell);
@@ -300,6 +300,7 @@ void ppi_background_heed(struct pp_server *s)
 void ppi_server_leave_driving(struct pp_server *s)
 {
     s->driving = 0;
+    if (s->waits & 1) s->waits++; /* seq_cst: before the look whether the background thread sleeps deep */
     if (s->waiting) pthread_cond_broadcast(&s->changed);
     if (has_work(s) && (!s->waiting || s->callers_only)) ppi_background_heed(s);
 }
@@ -343,6 +344,7 @@ int ppi_server_wait(struct pp_server *s, ppi_condition met, void *arg, uint64_t 
         }
         if (!drove) {
             s->driving = drove = 1;
+            s->waits++;
             ppi_doorbell_silence(s->workspace.bell);
         }
         if (ppi_server_step(s, PPI_STEP_ALL)) {
@@ -418,18 +420,24 @@ static void *background(void *arg)
         if (!s->driving && (has_work(s) || ppi_lost_due(s, ppi_now_ns()))) sleep_ns = background_drive(s, &nap);
         uint32_t ticket = atomic_load(&bell->rings[PPI_LISTENER_BACKGROUND]);
         if (!s->driving && has_work(s)) {
-            ppi_doorbell_listen(bell, PPI_LISTENER_BACKGROUND);
+            ppi_agent_listen(&s->agent, PPI_LISTENER_BACKGROUND);
             if (ppi_agent_has_news(&s->agent) || (s->outbox_count && !s->callers_only)) sleep_ns = 0;
         }
         s->background_deep = 1;
         ppi_lock_give(&s->lock);
         seen = s->drives;
         ppi_futex_wait(&bell->rings[PPI_LISTENER_BACKGROUND], ticket, sleep_ns);
+        uint64_t waits = 0;
         for (uint64_t grace_ns = GRACE_NS; s->drives != seen; grace_ns = grace_ns < GRACE_MOST_NS ? 2 * grace_ns : GRACE_MOST_NS) {
             seen = s->drives;
             s->background_deep = 0;
             ticket = atomic_load(&bell->rings[PPI_LISTENER_BACKGROUND]);
-            ppi_futex_wait(&bell->rings[PPI_LISTENER_BACKGROUND], ticket, grace_ns);
+            /* A long wait: whoever ends it calls us. */
+            int deep = waits & 1 && s->waits == waits && grace_ns == GRACE_MOST_NS;
+            waits = s->waits;
+            if (deep) s->background_deep = 1;
+            if (deep && s->waits != waits) s->background_deep = deep = 0;
+            ppi_futex_wait(&bell->rings[PPI_LISTENER_BACKGROUND], ticket, deep ? BACKGROUND_NAP_NS : grace_ns);
             ppi_report_tick(s); /* a program may go on like this for hours */
             if (ppi_lock_needs_preparation()) ppi_lock_prepare(0);
             if (ppi_store_wants_memory(&s->store)) ppi_store_prepare(&s->store);

@@ -158,6 +158,7 @@ struct pp_server {
     uint64_t pause_ns;        /* in a crowd of ranks: until when submissions only fill the queue, see scheduler.h */
     _Atomic uint64_t calls;  /* of the program into the library, */
     _Atomic uint64_t drives; /* … and steps made in them: tells the background thread who is at work */
+    _Atomic uint64_t waits;  /* … and waits in which the program drives, counted when they begin and when they end: odd = in one */
 };
 
 static inline int ppi_bit(const uint32_t *bits, uint32_t n)

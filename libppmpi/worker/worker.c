@@ -197,16 +197,15 @@ static uint32_t jobs_left(const struct ppi_worker *worker)
     return (uint32_t)(claim >> 32) - (uint32_t)claim;
 }
 
-/* The outcome of a job that took so long is published. The time is that of now, so that what is not rung for was published soon
- * after the last ring. */
-static void ring(struct ppi_worker *worker, uint64_t took_ns, int leaves)
+/* The outcome of a job that took so long is published. */
+static void ring(const struct ppi_worker *worker, uint64_t took_ns, int leaves)
 {
     struct ppi_doorbell *bell = worker->workspace->bell;
     if (atomic_load(&bell->listener) == PPI_LISTENER_NONE) return;
-    uint64_t now = ppi_now_ns(), left = jobs_left(worker);
+    uint64_t left = jobs_left(worker);
     int soon_dry = left < 2 || left * took_ns < PPI_SOON_DRY_NS;
-    if (!leaves && !soon_dry && now - worker->rang_ns < worker->workspace->board->ring_gap_ns) return;
-    if (ppi_doorbell_ring(bell)) worker->rang_ns = now;
+    if (!leaves && !soon_dry && ppi_now_ns() < atomic_load_explicit(&bell->quiet_until_ns, memory_order_relaxed)) return;
+    ppi_doorbell_ring(bell);
 }
 
 /* Publishes what became of the task that has run; -1 when the worker cannot go on. last: it will not, and has flushed. */

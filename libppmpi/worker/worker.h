@@ -36,7 +36,6 @@ struct ppi_worker {
     int number;  /* in the whole farm */
     int process; /* 1: this process is nothing but the worker */
     uint32_t begun; /* jobs: our own count, which no task can reach through the segment */
-    uint64_t rang_ns;  /* when it last woke somebody */
     long pid;    /* of the process that is the worker, to recognise its forked children; 0 for a thread */
     char *alive; /* a page that a forked child finds wiped, or NULL */
     struct ppi_collector collector;
