@@ -49,6 +49,7 @@ struct ppi_agent_config {
     int spin_below;   /* who waits here may poll while fewer workers are busy: this rank's part of the cores */
     int open_segments; /* their descriptors stay, for another rank to open them */
     const struct ppi_topology *topology;
+    const struct ppi_cpus *aside; /* of other ranks, which leave them to our workers while jobs are the shortest; or NULL */
 };
 
 enum ppi_slot_state { PPI_SLOT_EMPTY, PPI_SLOT_STARTING, PPI_SLOT_READY, PPI_SLOT_LEAVING };
@@ -90,6 +91,8 @@ struct ppi_agent {
     int alive;   /* slots that are starting or ready */
     int busy;    /* … with jobs in them */
     int beside;  /* the processing unit of the thread that opened it */
+    int one_core; /* the workers run on the one processing unit of the rank, so while its own threads sleep; */
+    int aside;    /* … unless they are away from it, see aside.c */
     int closing;  /* what ends is not replaced */
     int initializer_failed; /* it crashed or ran out of time: every job fails */
     int hopeless; /* no worker can be had: jobs fail with this status, */
@@ -278,6 +281,11 @@ void ppi_agent_publish(struct ppi_agent *agent);
 void ppi_place_balance(struct ppi_agent *agent, uint64_t now_ns);
 void ppi_place_measured(struct ppi_agent *agent, uint64_t duration_ns);
 void ppi_place_spin(struct ppi_agent *agent);
+
+/* aside.c */
+void ppi_aside_init(struct ppi_agent *agent);
+void ppi_aside_look(struct ppi_agent *agent);                 /* with each poll */
+void ppi_aside_started(struct ppi_agent *agent, int slot); /* the slot's worker runs where it was started to */
 
 /* retries.c */
 int ppi_retries_worker(const struct ppi_agent *agent, int avoid); /* the slot for such a job, -1 = it has to wait */

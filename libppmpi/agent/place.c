@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define COMPANY 16          /* jobs for busy workers are published so many at a time */
+#define COMPANY_IN_TURN (PPI_DEPTH_MOST / 2) /* … where they run only when the program sleeps */
 #define QUICK_NS 2000.0     /* jobs shorter than this are not worth a publication each, when more are coming */
 #define SHORT_NS 5000.0    /* jobs shorter than this are not worth moving, */
 #define STUCK_NS 50000ull  /* … unless they wait behind one that has run for so long */
@@ -276,7 +277,7 @@ void ppi_place_spin(struct ppi_agent *agent)
     /* With the shortest jobs one that was busy, and counts still, may too: there will be more at once. Not on the only core, where
      * whoever polls this agent waits for it. */
     int cores = agent->config.spin_below;
-    uint32_t may = agent->busy < cores || (agent->busy == cores && cores > 1 && ppi_agent_is_quick(agent));
+    uint32_t may = (agent->busy < cores && !agent->one_core) || (agent->busy == cores && cores > 1 && ppi_agent_is_quick(agent));
     _Atomic uint32_t *word = &agent->workspace->board->may_spin;
     if (atomic_load_explicit(word, memory_order_relaxed) != may) atomic_store_explicit(word, may, memory_order_relaxed);
 }
@@ -309,7 +310,8 @@ _Atomic uint32_t *ppi_agent_rouse(struct ppi_agent *agent)
 int ppi_agent_flush_due(const struct ppi_agent *agent)
 {
     int waits = agent->program_busy && agent->mean_ns > 0 && agent->mean_ns < QUICK_NS;
-    return (agent->urgent && !waits) || agent->unpublished >= COMPANY || agent->to_wake_count;
+    int company = waits && agent->one_core ? COMPANY_IN_TURN : COMPANY;
+    return (agent->urgent && !waits) || agent->unpublished >= company || agent->to_wake_count;
 }
 
 int ppi_agent_flush(struct ppi_agent *agent, _Atomic uint32_t **wake)

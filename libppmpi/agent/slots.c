@@ -333,6 +333,7 @@ void ppi_slot_reports(struct ppi_agent *agent, uint64_t now_ns)
             case PPI_POOL_STARTED:
                 slot->pid = r.pid;
                 if (slot->state == PPI_SLOT_STARTING) slot->state = PPI_SLOT_READY;
+                ppi_aside_started(agent, r.slot);
                 break;
             case PPI_POOL_FAILED:
                 ppi_error_errno(r.error == EAGAIN ? PP_ERR_LIMIT : PP_ERR_SYSTEM, r.error, "cannot fork a worker process");

@@ -19,7 +19,8 @@
 /* What the rank tells all its workers. */
 struct ppi_board {
     _Alignas(4096) _Atomic uint32_t may_spin; /* 1: there are idle cores; who waits may poll before it sleeps */
-    uint32_t has_initializer; /* the rest is set before the workers start */
+    _Atomic uint32_t one_core; /* 1: who is woken, and who wakes, can run only in turn */
+    uint32_t has_initializer;  /* the rest is set before the workers start */
     uint64_t warm_max;        /* for their arenas of results; the same as of ours */
     _Atomic uint64_t promised; /* bytes of the arena that data on its way will fill */
     uint64_t nonce;           /* the doorbell's: tells this memory from any other */

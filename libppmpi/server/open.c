@@ -77,6 +77,16 @@ static void describe_this_rank(struct pp_server *s, int is_worker)
     r->is_worker = is_worker;
 }
 
+/* The cores of this node's other ranks, for a rank that is bound to one alone. */
+static const struct ppi_cpus *aside(struct pp_server *s)
+{
+    struct ppi_cpus all = {{0}};
+    for (int k = 1; k < s->rank_count; k++)
+        if (s->ranks[k].node == 0) ppi_cpus_or(&all, &s->ranks[k].allowed);
+    int may = s->ranks[0].alone && s->topology.allowed_cores == 1;
+    return may && ppi_topology_near(&all, &s->topology.allowed, &s->aside) ? &s->aside : NULL;
+}
+
 static int start_workers(struct pp_server *s, struct ppi_pool *pool)
 {
     struct ppi_agent_config config = {.workers = s->ranks[0].workers,
@@ -87,7 +97,8 @@ static int start_workers(struct pp_server *s, struct ppi_pool *pool)
                                       .restart = s->options.restart,
                                       .bind = s->ranks[0].alone,
                                       .spin_below = s->ranks[0].spin_below,
-                                      .topology = &s->topology};
+                                      .topology = &s->topology,
+                                      .aside = aside(s)};
     struct ppi_agent_events events = {ppi_server_job_finished, ppi_server_output, s, NULL};
     int status = ppi_agent_open(&s->agent, &s->workspace, pool, &config, &events);
     if (status != PP_OK) return status;

@@ -262,7 +262,7 @@ static uint64_t spin_ns(const struct pp_server *s)
     int idle_cores = s->agent.busy < s->agent.config.spin_below, alone = s->ranks[0].alone || others_have_nothing(s);
     int few_are_out = s->assigned > s->agent.load && s->assigned - s->agent.load < (uint64_t)s->rank_count;
     if ((idle_cores && alone) || (s->transport && s->transport->ops->busy(s->transport))) return SPIN_NS;
-    if (alone && s->agent.load && ppi_agent_is_quick(&s->agent)) return QUICK_SPIN_NS;
+    if (alone && s->agent.load && !s->agent.one_core && ppi_agent_is_quick(&s->agent)) return QUICK_SPIN_NS;
     return s->spin_credit > 0 && (idle_cores || few_are_out) ? SHORT_NS : 0;
 }
 
@@ -354,7 +354,7 @@ int ppi_server_wait(struct pp_server *s, ppi_condition met, void *arg, uint64_t 
             if (met(arg)) continue;
             if (ppi_now_ns() >= deadline_ns) break;
             /* A look for each of the shortest tasks would cost more than they do: some more shall be there. */
-            if (s->agent.load >= GATHER && ppi_agent_is_quick(&s->agent)) relax(s, GATHER);
+            if (s->agent.load >= GATHER && !s->agent.one_core && ppi_agent_is_quick(&s->agent)) relax(s, GATHER);
             continue;
         }
         if (met(arg)) continue;

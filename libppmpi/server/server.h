@@ -109,6 +109,7 @@ struct pp_server {
     struct ppi_transport *transport; /* NULL when there is one rank: then nothing is to be moved */
     struct ppi_transport *mpi;       /* to be closed at the end, NULL when MPI was not initialised */
     struct ppi_rank *ranks;
+    struct ppi_cpus aside; /* where rank 0's workers may go, see agent/aside.c */
     int first_extra_number, extra_gap; /* numbers of workers that are added later: taken by the node's ranks in turn */
     int rank_count, unringable; /* unringable: ranks that have no doorbell for us, or we none for them */
 

@@ -137,6 +137,24 @@ int ppi_topology_place(const struct ppi_topology *topology, int n, int cores_per
     return PP_OK;
 }
 
+int ppi_topology_near(const struct ppi_cpus *all, const struct ppi_cpus *own, struct ppi_cpus *out)
+{
+    int numa = 0, found[2] = {0, 0};
+    struct ppi_cpus others[2]; /* of the same NUMA node; all */
+    memset(others, 0, sizeof others);
+    for (int cpu = 0; cpu < PPI_CPUS_MAX && !numa; cpu++)
+        if (ppi_cpus_has(own, cpu)) numa = ppi_machine.numa_of[cpu];
+    for (int cpu = 0; cpu < PPI_CPUS_MAX; cpu++) {
+        if (!ppi_cpus_has(all, cpu) || ppi_cpus_has(own, cpu)) continue;
+        for (int k = ppi_machine.numa_of[cpu] == numa ? 0 : 1; k < 2; k++) {
+            ppi_cpus_add(&others[k], cpu);
+            found[k] = 1;
+        }
+    }
+    if (found[1]) *out = others[found[0] ? 0 : 1];
+    return found[1];
+}
+
 int ppi_topology_bind(const struct ppi_cpus *cpus)
 {
     if (ppi_machine.synthetic) return PP_OK;
@@ -144,4 +162,10 @@ int ppi_topology_bind(const struct ppi_cpus *cpus)
     if (sched_setaffinity(0, sizeof cpus->bits, (const cpu_set_t *)(const void *)cpus->bits) != 0)
         return ppi_error_errno(PP_ERR_SYSTEM, errno, "cannot bind to %d processing units", ppi_cpus_count(cpus));
     return PP_OK;
+}
+
+int ppi_topology_bind_process(long pid, const struct ppi_cpus *cpus)
+{
+    if (ppi_machine.synthetic) return 0;
+    return sched_setaffinity((pid_t)pid, sizeof cpus->bits, (const cpu_set_t *)(const void *)cpus->bits) == 0;
 }

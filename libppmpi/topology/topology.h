@@ -45,6 +45,12 @@ int ppi_topology_here(void);
  * be bound more narrowly (by OpenMP). */
 int ppi_topology_bind(const struct ppi_cpus *cpus);
 
+/* Binds the only thread of a process of ours. 0 where the kernel refuses, and where binding does nothing. */
+int ppi_topology_bind_process(long pid, const struct ppi_cpus *cpus);
+
+/* Those of all that are not our own: on the NUMA node of our own, if there are any; 0 = there are none anywhere. */
+int ppi_topology_near(const struct ppi_cpus *all, const struct ppi_cpus *own, struct ppi_cpus *out);
+
 /* Set operations that the rule for shared and exclusive binding needs. */
 int ppi_cpus_overlap(const struct ppi_cpus *a, const struct ppi_cpus *b);
 int ppi_cpus_equal(const struct ppi_cpus *a, const struct ppi_cpus *b);

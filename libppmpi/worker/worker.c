@@ -203,7 +203,8 @@ static void ring(const struct ppi_worker *worker, uint64_t took_ns, int leaves)
     struct ppi_doorbell *bell = worker->workspace->bell;
     if (atomic_load(&bell->listener) == PPI_LISTENER_NONE) return;
     uint64_t left = jobs_left(worker);
-    int soon_dry = left < 2 || left * took_ns < PPI_SOON_DRY_NS;
+    int in_turn = atomic_load_explicit(&worker->workspace->board->one_core, memory_order_relaxed);
+    int soon_dry = in_turn ? left == 0 : left < 2 || left * took_ns < PPI_SOON_DRY_NS;
     if (!leaves && !soon_dry && ppi_now_ns() < atomic_load_explicit(&bell->quiet_until_ns, memory_order_relaxed)) return;
     ppi_doorbell_ring(bell);
 }

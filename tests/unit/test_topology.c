@@ -235,6 +235,24 @@ START_TEST(the_core_of_the_opener_is_left_to_it_where_others_suffice)
 }
 END_TEST
 
+START_TEST(near_are_the_others_on_the_same_numa_node_or_else_all_others)
+{
+    struct ppi_topology t = synthetic("numa:2 core:2 pu:2");
+    struct ppi_cpus own = {{0}}, near = {{0}};
+    ppi_cpus_add(&own, 4);
+    ppi_cpus_add(&own, 5);
+    ck_assert_int_eq(ppi_topology_near(&t.allowed, &own, &near), 1);
+    ck_assert_str_eq(show(&near), "6-7");
+    struct ppi_cpus far = own;
+    ppi_cpus_add(&far, 1);
+    ppi_cpus_add(&far, 2);
+    ck_assert_int_eq(ppi_topology_near(&far, &own, &near), 1);
+    ck_assert_str_eq(show(&near), "1-2");
+    ck_assert_int_eq(ppi_topology_near(&own, &own, &near), 0);
+    ck_assert_str_eq(show(&near), "1-2"); /* untouched */
+}
+END_TEST
+
 START_TEST(placing_no_workers_or_no_cores_is_an_argument_error)
 {
     struct ppi_topology t = synthetic("core:4 pu:1");
@@ -337,6 +355,7 @@ int main(void)
     tcase_add_test(c, only_allowed_units_are_given_out);
     tcase_add_test(c, workers_roam_where_a_limit_says_that_cores_are_shared_with_others);
     tcase_add_test(c, the_core_of_the_opener_is_left_to_it_where_others_suffice);
+    tcase_add_test(c, near_are_the_others_on_the_same_numa_node_or_else_all_others);
     tcase_add_test(c, placing_no_workers_or_no_cores_is_an_argument_error);
     tcase_add_test(c, set_operations);
     tcase_add_test(c, binding_binds_a_forked_child);

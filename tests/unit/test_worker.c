@@ -88,6 +88,16 @@ START_TEST(a_worker_that_will_soon_have_nothing_to_do_wakes_in_any_case)
 }
 END_TEST
 
+START_TEST(on_the_only_core_nobody_is_woken_while_there_is_work)
+{
+    atomic_store(&workspace.board->one_core, 1);
+    give(no_task, 20);
+    for (int left = 20; left-- > 0;) ck_assert_int_eq(wakes(JUST_NOW), left == 0);
+    give(no_task, 2);
+    ck_assert_int_eq(wakes(LONG_AGO), 1);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("worker");
@@ -95,6 +105,7 @@ int main(void)
     tcase_add_checked_fixture(rings, setup, teardown);
     tcase_add_test(rings, with_work_left_only_who_has_not_looked_for_a_while_is_woken);
     tcase_add_test(rings, a_worker_that_will_soon_have_nothing_to_do_wakes_in_any_case);
+    tcase_add_test(rings, on_the_only_core_nobody_is_woken_while_there_is_work);
     suite_add_tcase(suite, rings);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
