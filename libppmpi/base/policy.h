@@ -13,6 +13,7 @@
 #define PPI_ENOUGH_NS 1000000.0      /* of waiting work, per worker: none runs dry before the next message is answered */
 #define PPI_DEPTH_LEAST 2
 #define PPI_DEPTH_MOST 256
+#define PPI_DEPTH_MOST_FAR 2048 /* what is on its way to another rank, and back, must not be all that there is */
 
 /* What takes less time than this is done before somebody who sleeps has woken up, or before a message has come to another
  * rank: it stays with who is at it. */
@@ -40,12 +41,17 @@ static inline double ppi_mean_update(double mean_ns, uint64_t duration_ns)
     return mean_ns + ((d < most ? d : most) - mean_ns) / 16;
 }
 
-static inline uint32_t ppi_depth_of(double mean_ns, double ahead_ns)
+static inline uint32_t ppi_depth_within(double mean_ns, double ahead_ns, uint32_t most)
 {
     if (mean_ns <= 0) return PPI_DEPTH_LEAST;
-    if (mean_ns * PPI_DEPTH_MOST <= ahead_ns) return PPI_DEPTH_MOST; /* without a division, for the shortest */
+    if (mean_ns * most <= ahead_ns) return most; /* without a division, for the shortest */
     double depth = ahead_ns / mean_ns;
-    return depth < PPI_DEPTH_LEAST ? PPI_DEPTH_LEAST : depth > PPI_DEPTH_MOST ? PPI_DEPTH_MOST : (uint32_t)depth;
+    return depth < PPI_DEPTH_LEAST ? PPI_DEPTH_LEAST : depth > most ? most : (uint32_t)depth;
+}
+
+static inline uint32_t ppi_depth_of(double mean_ns, double ahead_ns)
+{
+    return ppi_depth_within(mean_ns, ahead_ns, PPI_DEPTH_MOST);
 }
 
 static inline uint32_t ppi_depth_for(double mean_ns)
