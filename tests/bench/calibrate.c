@@ -1,4 +1,4 @@
-/* How many turns of the benchmark's work (bench.h) an undisturbed core makes in a microsecond.
+/* How many turns of the benchmark's work (bench.h) bare processes make in a microsecond, as many at once as there will be workers.
  *
  *     calibrate [--processes P] [--chunks N] [--touch M]
  *
@@ -6,10 +6,12 @@
  * guest first uses it, and takes it away when it has not been used for a while. That costs more than a task, and is no matter of
  * any program's.
  *
- * P processes at once, as many as there will be workers, time N short chunks each. Whatever disturbs, another
- * process, an interrupt, a host that takes the core away, makes a chunk longer and never shorter: so each process
- * reports its fastest chunk, and the program their mean. By the wall clock: in virtual machines the CPU clocks leave
- * out an estimate of the time that the host took away, and have been seen to run slow by half.
+ * P processes at once time N short chunks each. turns_per_us is the mean over all chunks and processes: the peak to which
+ * efficiency refers, as in Task Bench (Slaughter et al., SC 2020), where it is measured with all cores at work. Cores that share a
+ * cache, their clock or a host with others do less together than one of them alone. undisturbed_turns_per_us is the mean of each
+ * process's fastest chunk: whatever disturbs, another process, an interrupt, a host that takes the core away, makes a chunk
+ * longer and never shorter. By the wall clock: in virtual machines the CPU clocks leave out an estimate of the time that the host
+ * took away, and have been seen to run slow by half.
  */
 #include "bench.h"
 #include <sys/mman.h>
@@ -19,18 +21,24 @@
 #define PROCESSES_MAX 1024
 #define CHUNK_TURNS 20000 /* some 25 microseconds: most of them pass between two disturbances */
 
-static double fastest_chunk(long chunks)
+struct rates {
+    double mean, fastest;
+};
+
+static struct rates measure(long chunks)
 {
-    double best = 0;
+    double began = now_s(), start = began, best = 0;
 
     for (long i = 0; i < chunks; i++) {
-        double start = now_s(), rate;
+        double end, rate;
 
         work(CHUNK_TURNS);
-        rate = CHUNK_TURNS / (1e6 * (now_s() - start));
+        end = now_s();
+        rate = CHUNK_TURNS / (1e6 * (end - start));
         if (rate > best && isfinite(rate)) best = rate;
+        start = end;
     }
-    return best;
+    return (struct rates){CHUNK_TURNS * (double)chunks / (1e6 * (start - began)), best};
 }
 
 /* As much of it as there is. */
@@ -50,7 +58,7 @@ int main(int argc, char **argv)
     const struct bench_option options[] = {{"--processes", BENCH_COUNT, &processes},
                                            {"--chunks", BENCH_COUNT, &chunks},
                                            {"--touch", BENCH_COUNT, &mebibytes}};
-    double *rates, sum = 0;
+    struct rates *rates, sum = {0, 0};
 
     if (!BENCH_PARSE(argc, argv, options) || processes > PROCESSES_MAX) {
         fprintf(stderr, "usage: calibrate [--processes P] [--chunks N] [--touch M], P up to %d\n", PROCESSES_MAX);
@@ -70,19 +78,21 @@ int main(int argc, char **argv)
             return 1;
         }
         if (child == 0) {
-            rates[p] = fastest_chunk(chunks);
+            rates[p] = measure(chunks);
             _exit(0);
         }
     }
     while (wait(NULL) > 0)
         ;
     for (long p = 0; p < processes; p++) {
-        if (!(rates[p] > 0)) {
+        if (!(rates[p].fastest > 0)) {
             fprintf(stderr, "calibrate: a process measured nothing\n");
             return 1;
         }
-        sum += rates[p];
+        sum.mean += rates[p].mean;
+        sum.fastest += rates[p].fastest;
     }
-    printf("program=calibrate processes=%ld turns_per_us=%.3f\n", processes, sum / (double)processes);
+    printf("program=calibrate processes=%ld turns_per_us=%.3f undisturbed_turns_per_us=%.3f bare=%.4f\n", processes,
+           sum.mean / (double)processes, sum.fastest / (double)processes, sum.mean / sum.fastest);
     return 0;
 }

@@ -3,7 +3,7 @@
 #
 # METG as in Slaughter et al., "Task Bench: A Parameterized Benchmark for Evaluating Parallel Runtime Performance",
 # SC 2020: the smallest task granularity, wall clock x cores / tasks, at which at least half of the peak performance
-# is reached; that is the size of the task / 50 %. The peak is what undisturbed cores reach (calibrate.c). Between
+# is reached; that is the size of the task / 50 %. The peak is what bare processes reach (calibrate.c). Between
 # two sizes efficiency is interpolated over the logarithm of the size. Disturbance lowers efficiency and never raises
 # it, so that what counts is the first size, from below, that is good enough. Where all are, or none is, the end of
 # the range stands for it, and a note says so.

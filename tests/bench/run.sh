@@ -84,14 +84,14 @@ sweep=(--steps 2 --repeats 3)
 case $mode in
 full)
     tasks=1000000 trips=20000 echoes=20 few=1000000 many=10000000 uneven=10000
-    starts=10 mpi_starts=3 idle=2 overlap=3000
+    starts=10 mpi_starts=3 idle=2 overlap=3000 chunks=8000
     ;;
 quick)
-    tasks=1000000 trips=5000 echoes=7 few=1000000 many=3000000 uneven=5000 starts=5 mpi_starts=1 idle=1 overlap=1000
+    tasks=1000000 trips=5000 echoes=7 few=1000000 many=3000000 uneven=5000 starts=5 mpi_starts=1 idle=1 overlap=1000 chunks=4000
     sweep=(--steps 1 --repeats 1 --run-ms 20 --most 10000)
     ;;
 smoke)
-    tasks=5000 trips=200 echoes=2 few=5000 many=20000 uneven=500 starts=2 mpi_starts=1 idle=0.2 overlap=200
+    tasks=5000 trips=200 echoes=2 few=5000 many=20000 uneven=500 starts=2 mpi_starts=1 idle=0.2 overlap=200 chunks=400
     sweep=(--steps 1 --repeats 1 --run-ms 2 --most 200 --from-us 0.25 --to-us 128)
     ;;
 esac
@@ -153,6 +153,14 @@ keep_curve()
 }
 
 two() { PPMPI_WORKERS=2 "$@"; }
+
+# know_rate: what bare processes do now, to which the next measure is compared.
+know_rate()
+{
+    run "$programs/calibrate" --processes 2 --chunks "$chunks"
+    keep turns_per_us turns_per_us bare bare
+    rate=$(sed -n "s/^turns_per_us $round //p" "$dir/values" | tail -n 1)
+}
 
 measure()
 {
@@ -276,16 +284,26 @@ wait_for_quiet()
 
 started=$EPOCHREALTIME busy=$(busy_ticks) own=$(own_ticks)
 
+# touch_memory TASKS: of what is free, more than any program uses for so many tasks. A host takes back within seconds what the
+# program before has given back.
+touch_memory()
+{
+    local mebibytes
+    mebibytes=$(awk -v most="$(($1 / 1500))" '/^MemAvailable:/ { x = $2 / 4096; printf("%d", x < most ? x : most) }' /proc/meminfo)
+    run "$programs/calibrate" --processes 1 --chunks 1 --touch $((mebibytes + 1))
+}
+
 for ((round = 1; round <= rounds; round++)); do
-    # Of what is free: more than any of the programs uses.
-    touch=$(awk -v most="$((many / 1500))" '/^MemAvailable:/ { x = $2 / 4096; printf("%d", x < most ? x : most) }' /proc/meminfo)
-    run "$programs/calibrate" --processes 2 --touch $((touch + 1))
-    keep turns_per_us turns_per_us
-    rate=$(sed -n "s/^turns_per_us $round //p" "$dir/values")
+    touch_memory "$many"
     for ((i = 0; i < n; i++)); do
         name=${order[round % 2 ? i : n - 1 - i]}
         [ ! -t 2 ] || printf '\r\033[Kround %d of %d: %s' $round "$rounds" "$name" >&2
         [ "$patience" = 0 ] || wait_for_quiet
+        case $name in
+        rate_*) touch_memory "$tasks" ;;
+        cost) touch_memory "$many" ;;
+        curve_* | uneven_* | overlap) know_rate ;;
+        esac
         measure "$name"
     done
 done

@@ -4,7 +4,7 @@
  *     uneven --turns-per-us R [--tasks N] [--mean-us X] [--sigma S] [--seed K]
  *
  * The sizes are drawn from the lognormal distribution and scaled to the mean that is asked for. The work of a task is
- * a number of turns (bench.h); the bound supposes that they run at the undisturbed speed R. Prints one line of
+ * a number of turns (bench.h); the bound supposes that they run at the speed R of bare processes. Prints one line of
  * key=value.
  */
 #include "farm.h"
