@@ -33,7 +33,7 @@ median() { sort -g | awk '{ v[NR] = $1 } END { print NR % 2 ? v[(NR + 1) / 2] : 
 mib=$((1 << 20))
 echo "link ${rate:-without a limit}; MB/s"
 printf '%10s %10s %10s %8s\n' bytes ppmpi MPI ratio
-for case in 1:${SMALL:-200} 64:${MIDDLE:-6} 512:${LARGE:-2}; do
+for case in 1:${SMALL:-1000} 64:${MIDDLE:-20} 512:${LARGE:-4}; do
     bytes=$((${case%:*} * mib)) n=${case#*:}
     : > "$scratch/ours"
     : > "$scratch/theirs"
