@@ -59,6 +59,11 @@ static inline uint32_t ppi_depth_for(double mean_ns)
     return ppi_depth_of(mean_ns, PPI_AHEAD_NS);
 }
 
+static inline uint32_t ppi_depth_far(double mean_ns)
+{
+    return ppi_depth_within(mean_ns, PPI_AHEAD_FAR_NS, PPI_DEPTH_MOST_FAR);
+}
+
 /* How much work a rank of so many should have ahead, and how long what it has to say may wait for company; 0 = there is no crowd.
  * The server handles some hundred thousand messages a second, so that with thousands of ranks, of which each says a word for each
  * task, it would do nothing else, and they would wait for it. */

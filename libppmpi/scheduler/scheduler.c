@@ -66,7 +66,7 @@ static uint32_t depth_of(const struct ppi_scheduler *s, int agent)
 {
     const struct ppi_scheduler_agent *a = &s->agents[agent];
     if (a->alone) return ppi_depth_alone(a->mean_ns, a->last_ns, s->agent_count);
-    return agent == 0 ? ppi_depth_of(a->mean_ns, PPI_AHEAD_NS) : ppi_depth_within(a->mean_ns, PPI_AHEAD_FAR_NS, PPI_DEPTH_MOST_FAR);
+    return agent == 0 ? ppi_depth_for(a->mean_ns) : ppi_depth_far(a->mean_ns);
 }
 
 void ppi_scheduler_set_alone(struct ppi_scheduler *s, int agent)

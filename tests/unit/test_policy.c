@@ -14,15 +14,18 @@ END_TEST
 
 START_TEST(depth_stays_within_its_bounds_and_falls_with_the_duration)
 {
-    uint32_t last = PPI_DEPTH_MOST;
+    uint32_t last = PPI_DEPTH_MOST, last_far = PPI_DEPTH_MOST_FAR;
     for (double ns = 0.001; ns < 1e20; ns *= 1.01) {
-        uint32_t depth = ppi_depth_for(ns);
-        ck_assert(depth >= PPI_DEPTH_LEAST && depth <= PPI_DEPTH_MOST);
-        ck_assert(depth <= last);
+        uint32_t depth = ppi_depth_for(ns), far = ppi_depth_far(ns);
+        ck_assert(depth >= PPI_DEPTH_LEAST && depth <= PPI_DEPTH_MOST && far <= PPI_DEPTH_MOST_FAR);
+        ck_assert(depth <= last && far <= last_far && far >= depth);
         last = depth;
+        last_far = far;
     }
     ck_assert_uint_eq(ppi_depth_for(0.001), PPI_DEPTH_MOST);
+    ck_assert_uint_eq(ppi_depth_far(0.001), PPI_DEPTH_MOST_FAR);
     ck_assert_uint_eq(last, PPI_DEPTH_LEAST);
+    ck_assert_uint_eq(last_far, PPI_DEPTH_LEAST);
 }
 END_TEST
 

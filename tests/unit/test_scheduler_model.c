@@ -39,7 +39,7 @@ static void model_push(uint32_t task, int level, int in_front)
 
 static uint64_t model_room(int agent)
 {
-    uint32_t depth = ppi_depth_of(model.mean[agent], agent == 0 ? PPI_AHEAD_NS : PPI_AHEAD_FAR_NS);
+    uint32_t depth = agent == 0 ? ppi_depth_for(model.mean[agent]) : ppi_depth_far(model.mean[agent]);
     uint64_t wanted = (uint64_t)model.workers[agent] * depth;
     return wanted > model.given[agent] ? wanted - model.given[agent] : 0;
 }
