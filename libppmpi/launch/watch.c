@@ -1,4 +1,5 @@
 #include "launch/watch.h"
+#include "launch/child.h"
 #include "launch/reach.h"
 #include "launch/relay.h"
 #include "launch/scratch.h"
@@ -6,17 +7,13 @@
 #include "base/status.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-extern char **environ;
 
 #define MS UINT64_C(1000000)
 #define NEVER UINT64_MAX
@@ -152,70 +149,7 @@ static int read_report(void *closure, const char *report)
     return 1;
 }
 
-/* ---- the launcher */
-
-static _Noreturn void become_launcher(struct state *s, const sigset_t *mask, int errors, int output, pid_t parent)
-{
-    const struct ppi_command *command = s->watch->command;
-    /* When we are killed it ends the job. */
-    prctl(PR_SET_PDEATHSIG, SIGTERM);
-    if (getppid() != parent) _exit(1);
-    for (int i = 0; i < command->unset.count; i++)
-        unsetenv(command->unset.word[i]);
-    for (int i = 0; i < command->set.count; i++)
-        putenv(command->set.word[i]);
-    dup2(output, STDOUT_FILENO);
-    dup2(errors, STDERR_FILENO);
-    signal(SIGPIPE, SIG_DFL);
-    sigset_t blocked = *mask;
-    if (s->watch->launcher ==
-        PPI_LAUNCHER_MPIRUN) { /* a terminal sends these to it, too; its ranks do not inherit that */
-        sigaddset(&blocked, SIGINT);
-        sigaddset(&blocked, SIGQUIT);
-        sigaddset(&blocked, SIGHUP);
-    }
-    pthread_sigmask(SIG_SETMASK, &blocked, NULL);
-    execvp(command->words.word[0], command->words.word);
-    fprintf(stderr, "%s: %s: %s\n", s->watch->who, command->words.word[0], strerror(errno));
-    _exit(errno == ENOENT ? 127 : 126);
-}
-
-/* Returns 0, or an errno. */
-static int start(struct state *s, const sigset_t *mask)
-{
-    int errors[2], output[2];
-    pid_t self = getpid();
-    if (pipe2(errors, O_CLOEXEC) != 0 || pipe2(output, O_CLOEXEC) != 0) return errno;
-    prctl(PR_SET_CHILD_SUBREAPER, 1); /* what a killed launcher leaves behind comes to us */
-    fflush(NULL);
-    s->launcher = fork();
-    if (s->launcher < 0) return errno;
-    if (s->launcher == 0) become_launcher(s, mask, errors[1], output[1], self);
-    close(errors[1]);
-    close(output[1]);
-    s->stream[ERRORS].from = errors[0];
-    s->stream[OUTPUT].from = output[0];
-    return 0;
-}
-
-/* Children of ours, adopted ones too, and theirs as they come. */
-static void kill_all(struct state *s)
-{
-    s->killed = 1;
-    kill(s->launcher, SIGKILL);
-    for (int round = 0; round < 400; round++) {
-        FILE *list = fopen("/proc/thread-self/children", "re");
-        int children = 0;
-        for (long pid; list && fscanf(list, "%ld", &pid) == 1; children++)
-            kill((pid_t)pid, SIGKILL);
-        if (list) fclose(list);
-        int status;
-        for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;)
-            if (pid == s->launcher) s->launcher_status = status;
-        if (children == 0 && s->launcher_status >= 0) return;
-        usleep(5000);
-    }
-}
+/* ---- signals */
 
 /* Past the launcher, where that can be done. */
 static int tell_rank0(struct state *s, int signal)
@@ -262,6 +196,8 @@ static void on_signal(struct state *s, const struct signalfd_siginfo *info)
     }
 }
 
+/* ---- the job */
+
 /* Waits for news, at most so long. Returns 0 when there were none. */
 static int step(struct state *s, int ms)
 {
@@ -296,6 +232,12 @@ static int milliseconds_to(uint64_t deadline)
 static uint64_t least(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;
+}
+
+static void kill_all(struct state *s)
+{
+    s->killed = 1;
+    ppi_child_kill_all(s->launcher, &s->launcher_status);
 }
 
 static void end_launcher(struct state *s)
@@ -395,11 +337,15 @@ int ppi_watch_run(const struct ppi_watch *watch)
     signal(SIGCHLD, SIG_DFL); /* ignored, it would leave us without the status */
     s.signals = signalfd(-1, &caught, SFD_CLOEXEC | SFD_NONBLOCK);
     if (watch->captured) s.stream[OUTPUT].captured = open_memstream(&text, &size);
-    int error = s.signals < 0 || (watch->captured && !s.stream[OUTPUT].captured) ? errno : start(&s, &mask);
+    struct ppi_child child = {.who = watch->who, .command = watch->command, .launcher = watch->launcher, .mask = &mask};
+    int error = s.signals < 0 || (watch->captured && !s.stream[OUTPUT].captured) ? errno : ppi_child_start(&child);
     if (error) {
         fprintf(stderr, "%s: %s cannot be started: %s\n", watch->who, watch->command->words.word[0], strerror(error));
         return 2;
     }
+    s.launcher = child.pid;
+    s.stream[ERRORS].from = child.errors;
+    s.stream[OUTPUT].from = child.output;
     watch_over(&s);
     for (int i = 0; i < STREAMS; i++)
         ppi_relay_close(&s.stream[i]);
