@@ -8,7 +8,6 @@
  * key=value.
  */
 #include "farm.h"
-#include <sched.h>
 
 struct sizes {
     uint64_t *turns;
@@ -58,12 +57,18 @@ static struct sizes draw(size_t n, double mean_us, double sigma, uint64_t seed, 
     return sizes;
 }
 
-static int cores(void)
-{
-    cpu_set_t set;
+#define NODES_MOST 1024
 
-    if (sched_getaffinity(0, sizeof set, &set) != 0) wrong("the number of cores is not known");
-    return CPU_COUNT(&set);
+/* Those that the farm's ranks may use. */
+static int cores(pp_server *server)
+{
+    pp_node *nodes = new_array(NODES_MOST, sizeof *nodes);
+    int n = pp_get_active_nodes(server, nodes, NODES_MOST), sum = 0;
+
+    if (n < 1 || n > NODES_MOST) wrong("the number of cores is not known");
+    for (int i = 0; i < n; i++) sum += nodes[i].cores;
+    free(nodes);
+    return sum;
 }
 
 /* The time until all have ended, submission included. */
@@ -108,8 +113,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: uneven --turns-per-us R [--tasks N] [--mean-us X] [--sigma S] [--seed K]\n");
         return 2;
     }
-    at_once = cores();
     server = open_farm(&argc, &argv);
+    at_once = cores(server);
     if (pp_get_ncpus(server) < at_once) at_once = pp_get_ncpus(server);
     sizes = draw((size_t)tasks, mean_us, sigma, (uint64_t)seed, turns_per_us);
     bound = sizes.sum_s / at_once > sizes.longest_s ? sizes.sum_s / at_once : sizes.longest_s;
