@@ -267,7 +267,7 @@ int ppi_agent_poll(struct ppi_agent *agent, uint64_t now_ns)
         agent->deaths_seen--; /* look at the socket now and then: a fork server that was killed rings no bell */
     }
     ppi_slot_reports(agent, now_ns);
-    if (agent->config.aside) ppi_aside_look(agent);
+    ppi_aside_look(agent);
     check_time(agent, now_ns, 1);
     if (agent->pending.count || agent->retries.count) ppi_place_pending(agent);
     if (agent->idle_count && agent->load > (uint64_t)agent->busy) ppi_place_balance(agent, now_ns);

@@ -67,6 +67,7 @@ struct ppi_slot {
     uint16_t killed_attempt;    /* … its attempt, */
     int killed_status;          /* … and why; PP_OK = not killed by us */
     int only_cpu;               /* the one processing unit that it is bound to; -1 = it has several */
+    int aside;                  /* it is bound to config.aside */
     uint64_t progress_ns;       /* when it was seen to get on with its jobs, or got the first */
     uint64_t locked_out_ns;     /* since when its output lock cannot be had, 0 = it can */
     int distrusted;             /* wrote nonsense into its channel: nothing more is read from it */
@@ -93,6 +94,8 @@ struct ppi_agent {
     int beside;  /* the processing unit of the thread that opened it */
     int one_core; /* the workers run on the one processing unit of the rank, so while its own threads sleep; */
     int aside;    /* … unless they are away from it, see aside.c */
+    int others_idle;         /* the node's other ranks have no tasks; */
+    uint64_t others_busy_ns; /* … since when they have some, while the workers are away; 0 = they have none */
     int closing;  /* what ends is not replaced */
     int initializer_failed; /* it crashed or ran out of time: every job fails */
     int hopeless; /* no worker can be had: jobs fail with this status, */
@@ -205,7 +208,7 @@ const struct ppi_job *ppi_agent_next_job(const struct ppi_agent *agent);
  * threads may use the agent meanwhile, but not work too. */
 int ppi_agent_work(struct ppi_agent *agent);
 
-/* As ppi_doorbell_listen, when the agent has been polled: workers that have more jobs do not ring at once. */
+/* As ppi_doorbell_listen, but workers that have more jobs do not ring before PPI_RING_GAP_NS after the last outcome was taken. */
 uint32_t ppi_agent_listen(struct ppi_agent *agent, enum ppi_listener who);
 
 /* How long the agent may sleep without a ring, when it is left alone. */
@@ -284,8 +287,9 @@ void ppi_place_spin(struct ppi_agent *agent);
 
 /* aside.c */
 void ppi_aside_init(struct ppi_agent *agent);
-void ppi_aside_look(struct ppi_agent *agent);                 /* with each poll */
-void ppi_aside_started(struct ppi_agent *agent, int slot); /* the slot's worker runs where it was started to */
+void ppi_aside_look(struct ppi_agent *agent); /* with each poll */
+const struct ppi_cpus *ppi_aside_cpus(const struct ppi_agent *agent, int slot); /* where the slot's worker belongs now */
+void ppi_aside_settle(struct ppi_agent *agent, int slot); /* with its first outcome: it has bound itself by then */
 
 /* retries.c */
 int ppi_retries_worker(const struct ppi_agent *agent, int avoid); /* the slot for such a job, -1 = it has to wait */

@@ -1,39 +1,73 @@
 /* A rank 0 that a launcher has bound to one core: its program and its worker would take turns on it, which the shortest jobs do
  * not outlast. While jobs are that short one worker beside the program does what it can submit (see are_enough in place.c), and
- * other ranks of the node have nothing to do: the worker runs on their cores then, and comes back for longer jobs. */
+ * other ranks of the node get none: the worker runs on their cores then. It comes back for longer jobs, and when the others have
+ * had something to do for a while. */
 #include "agent/agent.h"
 
 #define LONGER 2 /* … by so much, so that it does not go to and fro */
+#define A_WHILE_NS 1000000ull
 
 static int is_on_one_unit(const struct ppi_agent *agent)
 {
     return ppi_cpus_only(&agent->config.topology->allowed) >= 0;
 }
 
-static void go(struct ppi_agent *agent, int slot)
+const struct ppi_cpus *ppi_aside_cpus(const struct ppi_agent *agent, int slot)
 {
-    const struct ppi_cpus *cpus = agent->aside ? agent->config.aside : &agent->cpus[slot];
-    if (agent->slots[slot].state != PPI_SLOT_READY || !agent->slots[slot].pid) return;
-    if (ppi_topology_bind_process(agent->slots[slot].pid, cpus)) agent->slots[slot].only_cpu = ppi_cpus_only(cpus);
+    return agent->aside ? agent->config.aside : &agent->cpus[slot];
+}
+
+/* 0 when it is not where we have put it, or cannot be moved. */
+static int move(struct ppi_agent *agent, int index)
+{
+    struct ppi_slot *slot = &agent->slots[index];
+    if (slot->state != PPI_SLOT_READY || slot->jobs_done == 0 || slot->aside == agent->aside) return 1;
+    const struct ppi_cpus *from = slot->aside ? agent->config.aside : &agent->cpus[index], *to = ppi_aside_cpus(agent, index);
+    slot->aside = agent->aside;
+    if (!ppi_topology_move_process(slot->pid, from, to)) return 0;
+    slot->only_cpu = ppi_cpus_only(to);
+    return 1;
+}
+
+static void go(struct ppi_agent *agent, int aside)
+{
+    int refused = 0;
+    agent->aside = aside;
+    agent->one_core = !aside && is_on_one_unit(agent);
+    for (int i = 0; i < agent->slot_count; i++) refused |= !move(agent, i);
+    if (refused && aside) {
+        go(agent, 0);
+        agent->config.aside = NULL;
+    }
+    atomic_store_explicit(&agent->workspace->board->one_core, (uint32_t)agent->one_core, memory_order_relaxed);
 }
 
 void ppi_aside_init(struct ppi_agent *agent)
 {
     if (agent->pool->ops != &ppi_pool_processes || !agent->config.bind) agent->config.aside = NULL;
-    agent->one_core = agent->workspace->board->one_core = is_on_one_unit(agent);
+    agent->one_core = is_on_one_unit(agent);
+    atomic_store_explicit(&agent->workspace->board->one_core, (uint32_t)agent->one_core, memory_order_relaxed);
+}
+
+/* Not at once: a single task may go elsewhere now and then. */
+static int others_are_busy(struct ppi_agent *agent)
+{
+    if (agent->others_idle)
+        agent->others_busy_ns = 0;
+    else if (agent->others_busy_ns == 0)
+        agent->others_busy_ns = agent->polled_ns;
+    return agent->others_busy_ns && agent->polled_ns > agent->others_busy_ns + A_WHILE_NS;
 }
 
 void ppi_aside_look(struct ppi_agent *agent)
 {
-    int aside = agent->aside ? agent->mean_ns < LONGER * PPI_SEND_NS : ppi_agent_is_quick(agent);
-    if (aside == agent->aside) return;
-    agent->aside = aside;
-    agent->one_core = !aside && is_on_one_unit(agent);
-    atomic_store_explicit(&agent->workspace->board->one_core, (uint32_t)agent->one_core, memory_order_relaxed);
-    for (int i = 0; i < agent->slot_count; i++) go(agent, i);
+    if (!agent->config.aside) return;
+    int aside = agent->aside ? agent->mean_ns < LONGER * PPI_SEND_NS && !others_are_busy(agent)
+                             : agent->others_idle && ppi_agent_is_quick(agent);
+    if (aside != agent->aside) go(agent, aside);
 }
 
-void ppi_aside_started(struct ppi_agent *agent, int slot)
+void ppi_aside_settle(struct ppi_agent *agent, int slot)
 {
-    if (agent->aside) go(agent, slot);
+    if (agent->config.aside) (void)move(agent, slot);
 }

@@ -130,7 +130,7 @@ int ppi_collect_outcomes(struct ppi_agent *agent, int index)
             break;
         }
         finished++;
-        slot->jobs_done++;
+        if (slot->jobs_done++ == 0) ppi_aside_settle(agent, index);
         agent->load--;
         slot->failures = 0;
     }

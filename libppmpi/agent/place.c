@@ -12,7 +12,7 @@
 #include <string.h>
 
 #define COMPANY 16          /* jobs for busy workers are published so many at a time */
-#define COMPANY_IN_TURN (PPI_DEPTH_MOST / 2) /* … where they run only when the program sleeps */
+#define COMPANY_IN_TURN 64 /* … where they run only when the program sleeps */
 #define QUICK_NS 2000.0     /* jobs shorter than this are not worth a publication each, when more are coming */
 #define SHORT_NS 5000.0    /* jobs shorter than this are not worth moving, */
 #define STUCK_NS 50000ull  /* … unless they wait behind one that has run for so long */

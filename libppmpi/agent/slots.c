@@ -91,8 +91,9 @@ int ppi_slot_start(struct ppi_agent *agent, int index)
                                      .number = ppi_agent_worker_number(agent, index),
                                      .cores = agent->config.cores_per_worker,
                                      .bind = 1,
-                                     .cpus = agent->cpus[index]};
-    slot->only_cpu = ppi_cpus_only(&agent->cpus[index]);
+                                     .cpus = *ppi_aside_cpus(agent, index)};
+    slot->aside = agent->aside;
+    slot->only_cpu = ppi_cpus_only(&start.cpus);
     struct ppi_worker_segment *segment = calloc(1, sizeof *segment);
     if (!segment) return ppi_error(PP_ERR_NOMEM, "no memory for a worker");
     int processes = agent->pool->ops == &ppi_pool_processes;
@@ -333,7 +334,6 @@ void ppi_slot_reports(struct ppi_agent *agent, uint64_t now_ns)
             case PPI_POOL_STARTED:
                 slot->pid = r.pid;
                 if (slot->state == PPI_SLOT_STARTING) slot->state = PPI_SLOT_READY;
-                ppi_aside_started(agent, r.slot);
                 break;
             case PPI_POOL_FAILED:
                 ppi_error_errno(r.error == EAGAIN ? PP_ERR_LIMIT : PP_ERR_SYSTEM, r.error, "cannot fork a worker process");

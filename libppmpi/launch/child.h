@@ -19,7 +19,8 @@ struct ppi_child {
 /* Returns 0, or an errno: then nothing runs. What a killed launcher leaves behind comes to this process from now on. */
 int ppi_child_start(struct ppi_child *child);
 
-/* Kills the launcher and what it has left, as it comes, for up to two seconds; *status becomes the launcher's, of waitpid. */
+/* Kills the launcher and what it has left, as it comes, for up to two seconds. *status is -1 while the launcher has not been waited
+ * for, and becomes what waitpid says of it. */
 void ppi_child_kill_all(pid_t launcher, int *status);
 
 #endif

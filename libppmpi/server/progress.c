@@ -159,7 +159,8 @@ int ppi_server_step(struct pp_server *s, enum ppi_step may)
     ppi_server_balance(s, now);
     ppi_server_dispatch(s);
     /* Ranks that share our cores sleep while they have no task. */
-    s->agent.config.spin_below = others_have_nothing(s) ? s->ranks[0].limit : s->ranks[0].spin_below;
+    s->agent.others_idle = others_have_nothing(s);
+    s->agent.config.spin_below = s->agent.others_idle ? s->ranks[0].limit : s->ranks[0].spin_below;
     _Atomic uint32_t *wake[PPI_WORKERS_MAX];
     int wakes = ppi_agent_flush(&s->agent, wake);
     int printing = s->output[0].bytes || s->output[1].bytes;

@@ -2,8 +2,11 @@
 #include "base/status.h"
 #include "topology/limits.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define WORDS (sizeof(struct ppi_cpus) / sizeof(unsigned long))
@@ -164,8 +167,26 @@ int ppi_topology_bind(const struct ppi_cpus *cpus)
     return PP_OK;
 }
 
-int ppi_topology_bind_process(long pid, const struct ppi_cpus *cpus)
+static int is_bound_to(pid_t thread, const struct ppi_cpus *cpus)
 {
-    if (ppi_machine.synthetic) return 0;
-    return sched_setaffinity((pid_t)pid, sizeof cpus->bits, (const cpu_set_t *)(const void *)cpus->bits) == 0;
+    struct ppi_cpus now;
+    memset(&now, 0, sizeof now);
+    return sched_getaffinity(thread, sizeof now.bits, (cpu_set_t *)(void *)now.bits) == 0 && ppi_cpus_equal(&now, cpus);
+}
+
+int ppi_topology_move_process(long pid, const struct ppi_cpus *from, const struct ppi_cpus *to)
+{
+    char path[64];
+    if (ppi_machine.synthetic || !is_bound_to((pid_t)pid, from)) return 0;
+    snprintf(path, sizeof path, "/proc/%ld/task", pid);
+    DIR *threads = opendir(path);
+    if (!threads) return 0;
+    int moved = 1;
+    for (struct dirent *entry; (entry = readdir(threads));) {
+        pid_t thread = (pid_t)strtol(entry->d_name, NULL, 10);
+        if (thread <= 0 || !is_bound_to(thread, from)) continue;
+        if (sched_setaffinity(thread, sizeof to->bits, (const cpu_set_t *)(const void *)to->bits) != 0 && thread == pid) moved = 0;
+    }
+    closedir(threads);
+    return moved;
 }

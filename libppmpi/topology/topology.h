@@ -45,8 +45,9 @@ int ppi_topology_here(void);
  * be bound more narrowly (by OpenMP). */
 int ppi_topology_bind(const struct ppi_cpus *cpus);
 
-/* Binds the only thread of a process of ours. 0 where the kernel refuses, and where binding does nothing. */
-int ppi_topology_bind_process(long pid, const struct ppi_cpus *cpus);
+/* Binds the threads of another process to a set, those that are bound to the other one now: who has bound itself elsewhere stays
+ * there. 0 where the kernel refuses, where binding does nothing, and when the process itself is elsewhere. */
+int ppi_topology_move_process(long pid, const struct ppi_cpus *from, const struct ppi_cpus *to);
 
 /* Those of all that are not our own: on the NUMA node of our own, if there are any; 0 = there are none anywhere. */
 int ppi_topology_near(const struct ppi_cpus *all, const struct ppi_cpus *own, struct ppi_cpus *out);

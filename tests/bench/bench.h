@@ -3,7 +3,7 @@
  * Work is counted in turns of a loop and not in time: a task that is preempted, or whose core is taken away for a
  * while, still has all of its work before it, which a loop that looks at a clock would not. The loop is a chain of
  * dependent multiplications in registers, so that neither caches nor memory nor neighbours change what a turn costs;
- * `calibrate` tells how many of them an undisturbed core makes in a microsecond.
+ * `calibrate` tells how many of them bare processes make in a microsecond.
  */
 #ifndef BENCH_H
 #define BENCH_H

@@ -50,8 +50,27 @@ static int comes_to(int core, pp_function task, int tasks)
     return 0;
 }
 
+/* Whether an empty task takes less time here than to send it would: not where reading the clock is slow. */
+static int tasks_are_the_shortest(void)
+{
+    double sum = 0;
+    for (int i = 0; i < 1000; i++) {
+        pp_future f = pp_submit(server, nothing, NULL, 0);
+        pp_task_info info = {.size = sizeof info};
+        CHECK_INT(pp_wait(f), PP_OK);
+        CHECK_INT(pp_info(f, &info), PP_OK);
+        CHECK_INT(pp_fetch(f, NULL, 0), PP_OK);
+        sum += info.finished - info.started < 1e-6 ? info.finished - info.started : 1e-6; /* some are interrupted */
+    }
+    return sum < 1000 * 200e-9;
+}
+
 static void the_worker_makes_way_for_the_program_and_comes_back(void)
 {
+    if (!tasks_are_the_shortest()) {
+        printf("nothing to be seen: empty tasks take too long here\n");
+        return;
+    }
     for (int round = 0; round < 3; round++) {
         CHECK(comes_to(other_core, nothing, 2000));
         CHECK(comes_to(own_core, long_task, 50));

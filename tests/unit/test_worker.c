@@ -54,19 +54,19 @@ static void give(pp_function task, int jobs)
     ppi_channel_publish(&channel);
 }
 
-/* Runs the next job; whether the listener, who looked so long ago, is woken by that. */
-static int wakes(uint64_t looked_ago_ns)
+/* Runs the next job; whether the listener, who need not hear of what can wait until then, is woken by that. */
+static int wakes(uint64_t quiet_until_ns)
 {
     struct ppi_doorbell *bell = workspace.bell;
-    atomic_store(&bell->quiet_until_ns, ppi_now_ns() + PPI_RING_GAP_NS - looked_ago_ns);
+    atomic_store(&bell->quiet_until_ns, quiet_until_ns);
     uint32_t ticket = ppi_doorbell_listen(bell, PPI_LISTENER_WAITER);
     ck_assert_int_eq(ppi_worker_step(&worker, NULL), 1);
     ppi_doorbell_silence(bell);
     return atomic_load(&bell->rings[PPI_LISTENER_WAITER]) != ticket;
 }
 
-#define LONG_AGO (PPI_RING_GAP_NS + 1)
-#define JUST_NOW 0
+#define LONG_AGO 0 /* when it looked last */
+#define JUST_NOW UINT64_MAX
 
 START_TEST(with_work_left_only_who_has_not_looked_for_a_while_is_woken)
 {
