@@ -293,7 +293,9 @@ void ppi_background_heed(struct pp_server *s)
     if (s->driving || !s->background_deep) return;
     ppi_agent_listen(&s->agent, PPI_LISTENER_BACKGROUND);
     int soon = s->agent.load && ppi_agent_patience_ns(&s->agent, ppi_now_ns()) <= SOON_NS;
-    if (!soon && !ppi_agent_has_news(&s->agent) && !has_errands(s)) return;
+    /* What comes from other ranks may not ring, or has rung before anybody listened. */
+    int elsewhere = s->transport && !s->callers_only && s->assigned > s->agent.load;
+    if (!soon && !elsewhere && !s->agent.timed && !ppi_agent_has_news(&s->agent) && !has_errands(s)) return;
     ppi_doorbell_ring(s->workspace.bell);
     s->background_deep = 0; /* it is on its way: once is enough */
 }
@@ -370,7 +372,10 @@ int ppi_server_wait(struct pp_server *s, ppi_condition met, void *arg, uint64_t 
         driver_sleep(s, deadline_ns, &nap);
     }
     s->waiting--;
-    if (drove) ppi_server_leave_driving(s);
+    if (drove)
+        ppi_server_leave_driving(s);
+    else if (!s->driving && !s->waiting && has_work(s))
+        ppi_background_heed(s); /* who drove saw us wait, and left it to us */
     return status;
 }
 
@@ -429,13 +434,14 @@ static void *background(void *arg)
         seen = s->drives;
         ppi_futex_wait(&bell->rings[PPI_LISTENER_BACKGROUND], ticket, sleep_ns);
         uint64_t waits = 0;
-        for (uint64_t grace_ns = GRACE_NS; s->drives != seen; grace_ns = grace_ns < GRACE_MOST_NS ? 2 * grace_ns : GRACE_MOST_NS) {
+        for (uint64_t grace_ns = GRACE_NS; s->drives != seen && !s->closing; grace_ns = grace_ns < GRACE_MOST_NS ? 2 * grace_ns : GRACE_MOST_NS) {
             seen = s->drives;
             s->background_deep = 0;
             ticket = atomic_load(&bell->rings[PPI_LISTENER_BACKGROUND]);
             /* A long wait: whoever ends it calls us. */
-            int deep = waits & 1 && s->waits == waits && grace_ns == GRACE_MOST_NS;
-            waits = s->waits;
+            uint64_t now_in = s->waits;
+            int deep = now_in & 1 && now_in == waits && grace_ns == GRACE_MOST_NS;
+            waits = now_in;
             if (deep) s->background_deep = 1;
             if (deep && s->waits != waits) s->background_deep = deep = 0;
             ppi_futex_wait(&bell->rings[PPI_LISTENER_BACKGROUND], ticket, deep ? BACKGROUND_NAP_NS : grace_ns);

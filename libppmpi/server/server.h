@@ -99,7 +99,7 @@ struct pp_server {
     int spin_credit;        /* whether short waits are likely, see progress.c */
     int driving, waiting;   /* waiting: threads inside the waits, the driver included */
     int wake_waiters;
-    int closing;
+    _Atomic int closing;
 
     pp_options options;
     uint64_t opened_ns, now_ns; /* now: of the step that is being made */
