@@ -1,5 +1,5 @@
 /* Rank 0 is bound to one core: its worker leaves that to the program while tasks are the shortest, where other ranks have cores,
- * and comes back for longer ones. ranks: 2 */
+ * and comes back for longer ones. ranks: 2, not plain */
 #define TEST_API_MAIN
 #include "farm/test_api.h"
 
