@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define COMPANY 16          /* jobs for busy workers are published so many at a time */
-#define COMPANY_IN_TURN 64 /* … where they run only when the program sleeps */
+#define COMPANY 16          /* jobs for busy workers are published so many at a time, */
+#define QUICK_COMPANY 64    /* … and so many when they are done sooner than handed out */
 #define QUICK_NS 2000.0     /* jobs shorter than this are not worth a publication each, when more are coming */
 #define SHORT_NS 5000.0    /* jobs shorter than this are not worth moving, */
 #define STUCK_NS 50000ull  /* … unless they wait behind one that has run for so long */
@@ -310,7 +310,7 @@ _Atomic uint32_t *ppi_agent_rouse(struct ppi_agent *agent)
 int ppi_agent_flush_due(const struct ppi_agent *agent)
 {
     int waits = agent->program_busy && agent->mean_ns > 0 && agent->mean_ns < QUICK_NS;
-    int company = waits && agent->one_core ? COMPANY_IN_TURN : COMPANY;
+    int company = waits && ppi_agent_is_quick(agent) ? QUICK_COMPANY : COMPANY;
     return (agent->urgent && !waits) || agent->unpublished >= company || agent->to_wake_count;
 }
 
