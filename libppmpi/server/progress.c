@@ -374,7 +374,7 @@ int ppi_server_wait(struct pp_server *s, ppi_condition met, void *arg, uint64_t 
     s->waiting--;
     if (drove)
         ppi_server_leave_driving(s);
-    else if (!s->driving && !s->waiting && has_work(s))
+    else if (!s->waiting && has_work(s))
         ppi_background_heed(s); /* who drove saw us wait, and left it to us */
     return status;
 }
@@ -412,6 +412,16 @@ static uint64_t background_drive(struct pp_server *s, uint64_t *nap)
     return most < BACKGROUND_NAP_NS ? most : BACKGROUND_NAP_NS;
 }
 
+/* The program is in one long wait, if that is what the count says: whoever ends it calls us. 0 when it has just ended. */
+static int goes_deep(struct pp_server *s, uint64_t waits)
+{
+    if (!(waits & 1)) return 0;
+    s->background_deep = 1; /* seq_cst: before the look whether it still is */
+    if (s->waits == waits) return 1;
+    s->background_deep = 0;
+    return 0;
+}
+
 /* While the program drives, in calls that wait or submit, this thread only looks now and then whether it still does, without
  * taking the lock. Calls that need not wait, such as fetching what has finished, do not drive. */
 static void *background(void *arg)
@@ -433,21 +443,19 @@ static void *background(void *arg)
         ppi_lock_give(&s->lock);
         seen = s->drives;
         ppi_futex_wait(&bell->rings[PPI_LISTENER_BACKGROUND], ticket, sleep_ns);
-        uint64_t waits = 0;
-        for (uint64_t grace_ns = GRACE_NS; s->drives != seen && !s->closing; grace_ns = grace_ns < GRACE_MOST_NS ? 2 * grace_ns : GRACE_MOST_NS) {
+        uint64_t waits = 0, grace_ns = GRACE_NS;
+        while (s->drives != seen && !s->closing) {
             seen = s->drives;
             s->background_deep = 0;
             ticket = atomic_load(&bell->rings[PPI_LISTENER_BACKGROUND]);
-            /* A long wait: whoever ends it calls us. */
             uint64_t now_in = s->waits;
-            int deep = now_in & 1 && now_in == waits && grace_ns == GRACE_MOST_NS;
+            int deep = now_in == waits && grace_ns == GRACE_MOST_NS && goes_deep(s, now_in);
             waits = now_in;
-            if (deep) s->background_deep = 1;
-            if (deep && s->waits != waits) s->background_deep = deep = 0;
             ppi_futex_wait(&bell->rings[PPI_LISTENER_BACKGROUND], ticket, deep ? BACKGROUND_NAP_NS : grace_ns);
             ppi_report_tick(s); /* a program may go on like this for hours */
             if (ppi_lock_needs_preparation()) ppi_lock_prepare(0);
             if (ppi_store_wants_memory(&s->store)) ppi_store_prepare(&s->store);
+            grace_ns = grace_ns < GRACE_MOST_NS ? 2 * grace_ns : GRACE_MOST_NS;
         }
         ppi_report_tick(s);
         ppi_lock_take(&s->lock);
