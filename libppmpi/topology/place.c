@@ -142,20 +142,19 @@ int ppi_topology_place(const struct ppi_topology *topology, int n, int cores_per
 
 int ppi_topology_near(const struct ppi_cpus *all, const struct ppi_cpus *own, struct ppi_cpus *out)
 {
-    int numa = 0, found[2] = {0, 0};
-    struct ppi_cpus others[2]; /* of the same NUMA node; all */
-    memset(others, 0, sizeof others);
+    struct ppi_cpus near = {{0}}, others = {{0}};
+    int numa = 0;
     for (int cpu = 0; cpu < PPI_CPUS_MAX && !numa; cpu++)
         if (ppi_cpus_has(own, cpu)) numa = ppi_machine.numa_of[cpu];
     for (int cpu = 0; cpu < PPI_CPUS_MAX; cpu++) {
         if (!ppi_cpus_has(all, cpu) || ppi_cpus_has(own, cpu)) continue;
-        for (int k = ppi_machine.numa_of[cpu] == numa ? 0 : 1; k < 2; k++) {
-            ppi_cpus_add(&others[k], cpu);
-            found[k] = 1;
-        }
+        ppi_cpus_add(&others, cpu);
+        if (ppi_machine.numa_of[cpu] == numa) ppi_cpus_add(&near, cpu);
     }
-    if (found[1]) *out = others[found[0] ? 0 : 1];
-    return found[1];
+    const struct ppi_cpus *found = ppi_cpus_count(&near) ? &near : &others;
+    if (!ppi_cpus_count(found)) return 0;
+    *out = *found;
+    return 1;
 }
 
 int ppi_topology_bind(const struct ppi_cpus *cpus)
