@@ -94,7 +94,7 @@ struct ppi_agent {
     int beside;  /* the processing unit of the thread that opened it */
     int one_core; /* the workers run on the one processing unit of the rank, so while its own threads sleep; */
     int aside;    /* … unless they are away from it, see aside.c */
-    int others_idle;         /* the node's other ranks have no tasks; */
+    int others_idle;         /* other ranks have no tasks; */
     uint64_t others_busy_ns; /* … since when they have some, while the workers are away; 0 = they have none */
     int closing;  /* what ends is not replaced */
     int initializer_failed; /* it crashed or ran out of time: every job fails */

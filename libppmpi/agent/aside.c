@@ -1,20 +1,20 @@
 /* A rank 0 that a launcher has bound to one core: its program and its worker would take turns on it, which the shortest jobs do
  * not outlast. While jobs are that short one worker beside the program does what it can submit (see are_enough in place.c), and
- * other ranks of the node get none: the worker runs on their cores then. It comes back for longer jobs, and when the others have
+ * other ranks get none: the worker runs on the cores of those of its node then. It comes back for longer jobs, and when the others have
  * had something to do for a while. */
 #include "agent/agent.h"
 
 #define LONGER 2 /* … by so much, so that it does not go to and fro */
 #define A_WHILE_NS 1000000ull
 
-static int is_on_one_unit(const struct ppi_agent *agent)
+static const struct ppi_cpus *cpus_of(const struct ppi_agent *agent, int slot, int aside)
 {
-    return ppi_cpus_only(&agent->config.topology->allowed) >= 0;
+    return aside ? agent->config.aside : &agent->cpus[slot];
 }
 
 const struct ppi_cpus *ppi_aside_cpus(const struct ppi_agent *agent, int slot)
 {
-    return agent->aside ? agent->config.aside : &agent->cpus[slot];
+    return cpus_of(agent, slot, agent->aside);
 }
 
 /* 0 when it is not where we have put it, or cannot be moved. */
@@ -22,7 +22,7 @@ static int move(struct ppi_agent *agent, int index)
 {
     struct ppi_slot *slot = &agent->slots[index];
     if (slot->state != PPI_SLOT_READY || slot->jobs_done == 0 || slot->aside == agent->aside) return 1;
-    const struct ppi_cpus *from = slot->aside ? agent->config.aside : &agent->cpus[index], *to = ppi_aside_cpus(agent, index);
+    const struct ppi_cpus *from = cpus_of(agent, index, slot->aside), *to = ppi_aside_cpus(agent, index);
     slot->aside = agent->aside;
     if (!ppi_topology_move_process(slot->pid, from, to)) return 0;
     slot->only_cpu = ppi_cpus_only(to);
@@ -33,7 +33,7 @@ static void go(struct ppi_agent *agent, int aside)
 {
     int refused = 0;
     agent->aside = aside;
-    agent->one_core = !aside && is_on_one_unit(agent);
+    agent->one_core = !aside && ppi_cpus_only(&agent->config.topology->allowed) >= 0;
     for (int i = 0; i < agent->slot_count; i++) refused |= !move(agent, i);
     if (refused && aside) {
         go(agent, 0);
@@ -45,8 +45,7 @@ static void go(struct ppi_agent *agent, int aside)
 void ppi_aside_init(struct ppi_agent *agent)
 {
     if (agent->pool->ops != &ppi_pool_processes || !agent->config.bind) agent->config.aside = NULL;
-    agent->one_core = is_on_one_unit(agent);
-    atomic_store_explicit(&agent->workspace->board->one_core, (uint32_t)agent->one_core, memory_order_relaxed);
+    go(agent, 0);
 }
 
 /* Not at once: a single task may go elsewhere now and then. */

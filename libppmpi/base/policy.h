@@ -25,9 +25,9 @@
 /* What it takes to send a task to another rank and to take its result in: shorter ones are sooner run here. */
 #define PPI_SEND_NS 300.0
 
-/* Who sleeps is not woken sooner than this after it last found an outcome by workers that have jobs for a while: to be woken for each short
- * job costs more than the job, and takes the core of another worker. One that will soon run dry rings in any case. Who sleeps
- * looks once by itself in the double of the gap. */
+/* Who sleeps is not woken sooner than this after it last found an outcome, by workers that have jobs for a while: to be woken for
+ * each short job costs more than the job, and takes the core of another worker. One that will soon run dry rings in any case. Who
+ * sleeps looks once by itself in the double of the gap. */
 #define PPI_RING_GAP_NS 1000000ull
 #define PPI_SOON_DRY_NS 50000ull
 
