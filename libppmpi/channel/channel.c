@@ -33,6 +33,8 @@ int ppi_channel_publish(struct ppi_channel *channel)
 {
     uint32_t more = channel->reserved - channel->published;
     if (more == 0) return 0;
+    for (uint32_t i = channel->published; i != channel->reserved; i++)
+        channel->requests->jobs[i & (PPI_CHANNEL_DEPTH - 1)] = *ppi_channel_job(channel, i);
     channel->published = channel->reserved;
     /* The carry out of the limit falls off the top. seq_cst: before the look at `asleep`. */
     atomic_fetch_add(&channel->answers->claim, (uint64_t)more << 32);

@@ -92,6 +92,7 @@ struct ppi_requests {
     _Alignas(64) _Atomic uint32_t returned; /* counts the entries of blocks[] ever written */
     uint32_t blocks[PPI_CHANNEL_BLOCKS];    /* numbers of result blocks that the worker may use again */
     _Alignas(64) struct ppi_job jobs[PPI_CHANNEL_DEPTH];
+    struct ppi_job kept[PPI_CHANNEL_DEPTH]; /* the agent's copies: a line that the worker has read has left the agent's cache */
 };
 
 /* Written by the worker, at the start of its segment; its result blocks follow. */
@@ -126,11 +127,11 @@ static inline uint32_t ppi_channel_load(const struct ppi_channel *channel)
     return channel->reserved - channel->taken;
 }
 
-/* The next free slot; the caller has seen that the load is below PPI_CHANNEL_DEPTH. */
+/* The next free slot; the caller has seen that the load is below PPI_CHANNEL_DEPTH. It is copied to the worker's when published. */
 static inline struct ppi_job *ppi_channel_reserve(struct ppi_channel *channel)
 {
     ppi_will_write(&channel->requests->jobs[(channel->reserved + PPI_CHANNEL_AHEAD) & (PPI_CHANNEL_DEPTH - 1)]);
-    return &channel->requests->jobs[channel->reserved++ & (PPI_CHANNEL_DEPTH - 1)];
+    return &channel->requests->kept[channel->reserved++ & (PPI_CHANNEL_DEPTH - 1)];
 }
 
 /* Publishes what was reserved. True when the worker sleeps and has to be woken by ppi_channel_wake. */
@@ -146,7 +147,7 @@ int ppi_channel_has_outcome(const struct ppi_channel *channel);
 uint32_t ppi_channel_take_back(struct ppi_channel *channel, uint32_t most);
 static inline const struct ppi_job *ppi_channel_job(const struct ppi_channel *channel, uint32_t index)
 {
-    return &channel->requests->jobs[index & (PPI_CHANNEL_DEPTH - 1)];
+    return &channel->requests->kept[index & (PPI_CHANNEL_DEPTH - 1)];
 }
 
 /* The job that the worker has begun and not finished, NULL when there is none. All outcomes must have been taken. */
@@ -169,7 +170,9 @@ const struct ppi_job *ppi_channel_begin(const struct ppi_requests *requests, str
 /* False when the counters are not those of a worker that has begun so many jobs and is at the last. */
 int ppi_channel_is_at(const struct ppi_answers *answers, uint32_t begun);
 
-/* The slot for the outcome of the job that was begun last, and its publication. */
+/* The slot for the outcome of the job that was begun last, and its publication. Whoever listens for it from then on may not have
+ * seen it, before settle or, where PPI_BEGIN_SETTLES, before the next job is begun: to wait for that costs as much as all else
+ * that is done with a job. */
 static inline struct ppi_outcome *ppi_channel_outcome(struct ppi_answers *answers)
 {
     uint32_t n = atomic_load_explicit(&answers->finished, memory_order_relaxed);
@@ -179,7 +182,16 @@ static inline struct ppi_outcome *ppi_channel_outcome(struct ppi_answers *answer
 static inline void ppi_channel_finish(struct ppi_answers *answers)
 {
     uint32_t n = atomic_load_explicit(&answers->finished, memory_order_relaxed);
-    atomic_store(&answers->finished, n + 1); /* seq_cst: before the look at the doorbell's listener */
+    atomic_store_explicit(&answers->finished, n + 1, memory_order_release);
 }
+static inline void ppi_channel_settle(struct ppi_answers *answers)
+{
+    atomic_store(&answers->finished, atomic_load_explicit(&answers->finished, memory_order_relaxed));
+}
+#if defined(__x86_64__) || defined(__i386__)
+#define PPI_BEGIN_SETTLES 1 /* an atomic exchange waits until all that was written before can be seen */
+#else
+#define PPI_BEGIN_SETTLES 0
+#endif
 
 #endif

@@ -197,16 +197,24 @@ static uint32_t jobs_left(const struct ppi_worker *worker)
     return (uint32_t)(claim >> 32) - (uint32_t)claim;
 }
 
-/* The outcome of a job that took so long is published. */
-static void ring(const struct ppi_worker *worker, uint64_t took_ns, int leaves)
+/* The outcome of the last job is published and settled. begun: the next one is not among those left any more. leaves: this was the
+ * last. */
+static void ring(struct ppi_worker *worker, int begun, int leaves)
 {
     struct ppi_doorbell *bell = worker->workspace->bell;
+    worker->unrung = 0;
     if (atomic_load(&bell->listener) == PPI_LISTENER_NONE) return;
-    uint64_t left = jobs_left(worker);
+    uint64_t left = jobs_left(worker) + (unsigned)begun;
     int in_turn = atomic_load_explicit(&worker->workspace->board->one_core, memory_order_relaxed);
-    int soon_dry = in_turn ? left == 0 : left < 2 || left * took_ns < PPI_SOON_DRY_NS;
+    int soon_dry = in_turn ? left == 0 : left < 2 || left * worker->took_ns < PPI_SOON_DRY_NS;
     if (!leaves && !soon_dry && ppi_now_ns() < atomic_load_explicit(&bell->quiet_until_ns, memory_order_relaxed)) return;
     ppi_doorbell_ring(bell);
+}
+
+static void ring_at_once(struct ppi_worker *worker, int leaves)
+{
+    ppi_channel_settle(worker->answers);
+    ring(worker, 0, leaves);
 }
 
 /* Publishes what became of the task that has run; -1 when the worker cannot go on. last: it will not, and has flushed. */
@@ -214,7 +222,7 @@ static int conclude(struct ppi_worker *worker, uint64_t started, int last)
 {
     struct ppi_answers *answers = worker->answers;
     struct pp_task *task = &worker->task;
-    uint64_t finished = ppi_now_ns();
+    uint64_t finished = ppi_stopwatch_ns(&worker->watch);
     if (!ppi_channel_is_at(answers, worker->begun)) return leave_ruins(worker);
 
     int checked = last || ppi_collector_suspects(&worker->collector, finished - started), printed = 0;
@@ -234,7 +242,10 @@ static int conclude(struct ppi_worker *worker, uint64_t started, int last)
     atomic_store_explicit(&answers->started_ns, 0, memory_order_relaxed);
     ppi_channel_finish(answers);
     if (checked) ppi_output_unlock(&answers->output_lock);
-    ring(worker, finished - started, last || printed < 0);
+    worker->took_ns = finished - started;
+    worker->unrung = 1;
+    int leaves = last || printed < 0;
+    if (leaves || task->in_block) ring_at_once(worker, leaves); /* to seal a block takes a while */
     if (task->in_block) ppi_result_seal(task); /* before the next task begins is soon enough */
     return printed < 0 ? -1 : 1;
 }
@@ -252,7 +263,7 @@ static int run(struct ppi_worker *worker, const struct ppi_job *job, void (*ende
 {
     struct pp_task *task = &worker->task;
     ppi_results_take_returned(worker);
-    uint64_t started = ppi_now_ns();
+    uint64_t started = ppi_stopwatch_ns(&worker->watch);
     atomic_store_explicit(&worker->answers->started_ns, started, memory_order_relaxed);
     ppi_task_begin(task, worker, job);
     if (worker->unfit) {
@@ -265,12 +276,25 @@ static int run(struct ppi_worker *worker, const struct ppi_job *job, void (*ende
     return conclude(worker, started, 0);
 }
 
-int ppi_worker_step(struct ppi_worker *worker, void (*ended)(void))
+/* Begins the next job; rings for the last one before, when that is settled. */
+static const struct ppi_job *begin(struct ppi_worker *worker)
 {
     const struct ppi_job *job = ppi_channel_begin(worker->requests, worker->answers);
+    if (worker->unrung && job && PPI_BEGIN_SETTLES)
+        ring(worker, 1, 0);
+    else if (worker->unrung)
+        ring_at_once(worker, 0);
+    if (job) worker->begun++;
+    return job;
+}
+
+int ppi_worker_step(struct ppi_worker *worker, void (*ended)(void))
+{
+    const struct ppi_job *job = begin(worker);
     if (!job) return 0;
-    worker->begun++;
-    return run(worker, job, ended);
+    int ran = run(worker, job, ended);
+    if (worker->unrung) ring_at_once(worker, 0); /* nobody knows when the next step comes */
+    return ran;
 }
 
 static int has_work(const struct ppi_worker *worker)
@@ -300,9 +324,9 @@ void ppi_worker_run(struct ppi_worker *worker)
 {
     ppi_worker_initialize(worker);
     for (;;) {
-        int ran = ppi_worker_step(worker, NULL);
-        if (ran < 0) return;
-        if (ran) continue;
+        const struct ppi_job *job = begin(worker);
+        if (job && run(worker, job, NULL) < 0) return;
+        if (job) continue;
         if (atomic_load(&worker->requests->stop)) return;
         if (worker->collector.unseen) ppi_collector_rest(&worker->collector);
         wait_for_work(worker);

@@ -3,6 +3,7 @@
 #ifndef PPI_WORKER_WORKER_H
 #define PPI_WORKER_WORKER_H
 
+#include "base/clock.h"
 #include "channel/workspace.h"
 #include "module/load.h"
 #include "output/collect.h"
@@ -54,6 +55,9 @@ struct ppi_worker {
     void *meanwhile_ctx;
 
     struct pp_task task;
+    struct ppi_stopwatch watch;
+    int unrung;       /* the last job's outcome is published, and nobody was rung for it, */
+    uint64_t took_ns; /* … which took so long */
     int unfit;    /* the initializer has failed: no task runs here, each fails with its status, code and message */
     int unfit_status, unfit_code;
     char unfit_message[512];
