@@ -248,7 +248,10 @@ int ppi_agent_poll(struct ppi_agent *agent, uint64_t now_ns)
         for (int i = 0; i < agent->slot_count; i++)
             if (agent->slots[i].segment && ppi_channel_load(&agent->slots[i].channel))
                 finished += ppi_collect_outcomes(agent, i);
-    if (finished) agent->collected_ns = now_ns;
+    if (finished) {
+        agent->collected_ns = now_ns;
+        agent->depth = ppi_depth_for(agent->mean_ns);
+    }
     if (agent->busy && now_ns >= agent->next_drain_ns) {
         size_t most = 0;
         for (int i = 0; i < agent->slot_count; i++) {

@@ -184,10 +184,17 @@ int ppi_agent_flush(struct ppi_agent *agent, _Atomic uint32_t **wake);
  * To be woken is half of what a short job costs, and can go on beside the copying of its arguments. */
 _Atomic uint32_t *ppi_agent_rouse(struct ppi_agent *agent);
 
-/* Jobs take less time than to hand them out: one worker does what the program can submit and take in. */
+/* Jobs take less time than to hand them out: one worker does what the program can submit and take in, */
 static inline int ppi_agent_is_quick(const struct ppi_agent *agent)
 {
     return agent->mean_ns > 0 && agent->mean_ns < PPI_SEND_NS;
+}
+
+/* … or as many as there are cores beside the program: more of them would only take cores from each other. */
+static inline int ppi_agent_enough(const struct ppi_agent *agent)
+{
+    int cores = agent->config.spin_below;
+    return cores > 2 ? cores - 1 : 1;
 }
 
 /* Whether a flush should not wait. A job for a worker that has others already can: the outcome of those will make

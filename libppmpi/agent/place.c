@@ -60,12 +60,9 @@ static int keeps_beside(const struct ppi_agent *agent)
     return agent->program_busy && agent->slot_count > 1 && agent->mean_ns > 0 && agent->mean_ns < PPI_WAKE_NS;
 }
 
-/* Of the shortest jobs as many workers as there are cores beside the program do what it can submit and take in: more of them
- * would only take cores from each other. */
 static int are_enough(const struct ppi_agent *agent)
 {
-    int cores = agent->config.spin_below;
-    return ppi_agent_is_quick(agent) && agent->busy >= (cores > 2 ? cores - 1 : 1);
+    return ppi_agent_is_quick(agent) && agent->busy >= ppi_agent_enough(agent);
 }
 
 /* Whether the worker may have such jobs. */
@@ -268,7 +265,6 @@ void ppi_place_measured(struct ppi_agent *agent, uint64_t duration_ns)
 {
     agent->last_ns = (double)duration_ns;
     agent->mean_ns = ppi_mean_update(agent->mean_ns, duration_ns);
-    agent->depth = ppi_depth_for(agent->mean_ns);
 }
 
 void ppi_place_spin(struct ppi_agent *agent)

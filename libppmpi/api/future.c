@@ -81,7 +81,7 @@ int pp_fetch(pp_future f, void *result, size_t bytes)
             memcpy(result, data, bytes);
         }
         t->flags |= PPI_TASK_TAKEN;
-        ppi_server_dispose(s, index);
+        ppi_server_dispose(s, t, index);
         ppi_server_purge(s);
     }
     ppi_lock_give(&s->lock);
@@ -140,7 +140,7 @@ int pp_release(pp_future f)
     int status = find(f, "pp_release", 0, &s, &t, &index);
     if (status != PP_OK) return status;
     if (t->state == PPI_TASK_FINISHED)
-        ppi_server_dispose(s, index);
+        ppi_server_dispose(s, t, index);
     else
         ppi_server_give_up(s, t);
     if (s->waiting) s->wake_waiters = 1, pthread_cond_broadcast(&s->changed);

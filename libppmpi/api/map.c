@@ -26,7 +26,7 @@ static int take(pp_server *s, pp_future f, size_t item, char *to, size_t bytes, 
             snprintf(text, 512, "item %zu: the result has %llu bytes, not %zu", item, (unsigned long long)t->bytes, bytes);
         if (status == PP_OK && t->bytes != bytes) status = PP_ERR_SIZE;
         if (status == PP_OK && bytes) memcpy(to, ppi_server_result_data(s, t), bytes);
-        ppi_server_dispose(s, index);
+        ppi_server_dispose(s, t, index);
     } else {
         snprintf(text, 512, "item %zu: %s", item, pp_last_error());
     }

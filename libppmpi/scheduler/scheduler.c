@@ -136,7 +136,7 @@ int ppi_scheduler_push(struct ppi_scheduler *s, uint32_t task, int priority, int
         ppi_store_at(s->store, level->last)->next = task;
         level->last = task;
     }
-    s->ready++;
+    if (s->ready++ == 0) s->grant = 0; /* what comes later is shared out anew */
     return PP_OK;
 }
 
@@ -199,9 +199,16 @@ void ppi_scheduler_forget(struct ppi_scheduler *s)
     s->ready--;
 }
 
+/* The workers of the agent that are given tasks of the length that it has had. */
+static uint64_t takers(const struct ppi_scheduler *s, const struct ppi_scheduler_agent *a)
+{
+    int few = a == s->agents && s->own_enough && s->own_enough < a->workers && s->own_gets_on;
+    return (uint64_t)(few && a->mean_ns > 0 && a->mean_ns < PPI_SEND_NS ? s->own_enough : a->workers);
+}
+
 static uint64_t room(const struct ppi_scheduler *s, const struct ppi_scheduler_agent *a)
 {
-    uint64_t wanted = (uint64_t)a->workers * a->depth;
+    uint64_t wanted = takers(s, a) * a->depth;
     if (s->crowded && a->alone && wanted > 1) {
         /* What it has nobody else can run soon: half of its share of what is left, so that all come to an end together. */
         uint64_t half = (s->ready + s->given) / 2 / (uint64_t)s->workers;
@@ -240,10 +247,11 @@ static int own_is_soonest(const struct ppi_scheduler *s)
     return own->mean_ns < PPI_SEND_NS * own->workers || (double)own->given * own->mean_ns < PPI_WAKE_NS * own->workers;
 }
 
-/* Makes an agent that has room the current one; 0 when there is none. */
+/* Makes an agent that has room the current one, which is quick where there is but one; 0 when there is none. */
 static int choose_agent(struct ppi_scheduler *s)
 {
-    if (own_is_soonest(s)) {
+    int is_alone = s->agent_count == 1 && !s->agents[0].refused;
+    if (is_alone || own_is_soonest(s)) {
         if (s->current > 0) make_hungry(s, s->current, 1);
         s->current = 0;
         s->grant = room(s, &s->agents[0]) > 0;
@@ -267,10 +275,7 @@ static int choose_agent(struct ppi_scheduler *s)
 int ppi_scheduler_next(struct ppi_scheduler *s, uint32_t *task, int *agent)
 {
     s->waiting_for_others = 0;
-    if (s->ready == 0) {
-        s->grant = 0; /* what comes later is shared out anew */
-        return 0;
-    }
+    if (s->ready == 0) return 0;
     int refused = -1, found = 0; /* refused: the last one that was, as the head of a list */
     while (!found && choose_agent(s)) {
         int asked = s->current;
@@ -297,6 +302,17 @@ int ppi_scheduler_next(struct ppi_scheduler *s, uint32_t *task, int *agent)
     return found;
 }
 
+int ppi_scheduler_direct(struct ppi_scheduler *s)
+{
+    if (s->ready) return -1;
+    s->grant = 0;
+    s->ready = 1;
+    int agent = choose_agent(s) ? s->current : -1;
+    s->ready = 0;
+    if (agent >= 0) ppi_scheduler_given(s, agent);
+    return agent;
+}
+
 void ppi_scheduler_given(struct ppi_scheduler *s, int agent)
 {
     s->agents[agent].given++;
@@ -305,9 +321,19 @@ void ppi_scheduler_given(struct ppi_scheduler *s, int agent)
 
 int ppi_scheduler_idle_agent(const struct ppi_scheduler *s)
 {
+    if (s->agent_count == 1) return has_idle(&s->agents[0]) ? 0 : -1;
     for (int i = s->hungry[0].first; i >= 0; i = s->agents[i].hungry[0].next)
         if (has_idle(&s->agents[i])) return i;
     return -1;
+}
+
+void ppi_scheduler_measured(struct ppi_scheduler *s, int agent, double mean_ns, double last_ns)
+{
+    struct ppi_scheduler_agent *a = &s->agents[agent];
+    if (a->mean_ns == mean_ns && a->last_ns == last_ns) return;
+    a->mean_ns = mean_ns;
+    a->last_ns = last_ns;
+    a->depth = depth_of(s, agent);
 }
 
 void ppi_scheduler_finished(struct ppi_scheduler *s, int agent, uint64_t duration_ns)
@@ -319,5 +345,5 @@ void ppi_scheduler_finished(struct ppi_scheduler *s, int agent, uint64_t duratio
         a->mean_ns = ppi_mean_update(a->mean_ns, duration_ns);
         a->depth = depth_of(s, agent);
     }
-    if (agent != s->current) make_hungry(s, agent, 0);
+    if (agent != s->current && s->agent_count > 1) make_hungry(s, agent, 0);
 }

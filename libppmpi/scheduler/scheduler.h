@@ -52,7 +52,8 @@ struct ppi_scheduler {
         int first, last;
     } hungry[2]; /* those with an idle worker are served first */
     int waiting_for_others; /* what is ready waits for other agents than those that have room */
-    int own_gets_on; /* agent 0 is not held up by a long task; told from outside */
+    int own_gets_on; /* agent 0 is not held up by a long task; told from outside, */
+    int own_enough;  /* … as is how many of its workers do all of the shortest tasks; 0 = all of them */
     int current; /* the agent that is being given to, and how many more it gets */
     uint64_t grant;
 };
@@ -75,6 +76,9 @@ int ppi_scheduler_push(struct ppi_scheduler *s, uint32_t task, int priority, int
 /* A task in the queue has left the state QUEUED: it is passed over when its turn comes. */
 void ppi_scheduler_forget(struct ppi_scheduler *s);
 
+/* The agent that takes a new task at once; -1 when it has to be queued, since others are or no agent has room. */
+int ppi_scheduler_direct(struct ppi_scheduler *s);
+
 /* The next assignment: 1, or 0 when no task is ready or no agent has room. */
 int ppi_scheduler_next(struct ppi_scheduler *s, uint32_t *task, int *agent);
 
@@ -83,6 +87,9 @@ int ppi_scheduler_idle_agent(const struct ppi_scheduler *s);
 
 /* The agent has one task more, which was in no queue. */
 void ppi_scheduler_given(struct ppi_scheduler *s, int agent);
+
+/* How long its tasks take, where that is known; those that finish then need not say. */
+void ppi_scheduler_measured(struct ppi_scheduler *s, int agent, double mean_ns, double last_ns);
 
 /* The agent has one task less. duration_ns: how long it took, 0 = it did not run. */
 void ppi_scheduler_finished(struct ppi_scheduler *s, int agent, uint64_t duration_ns);

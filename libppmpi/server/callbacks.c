@@ -19,7 +19,7 @@ struct ppi_callback_thread {
     int stop;
 };
 
-static _Thread_local int here;
+static _Thread_local int here __attribute__((tls_model("initial-exec")));
 
 int ppi_callbacks_here(void)
 {
@@ -41,7 +41,7 @@ static void run_callbacks(struct pp_server *s, uint32_t index)
     }
     t->flags &= (uint8_t)~PPI_TASK_CALLING;
     s->calling--;
-    ppi_server_tell(s, index);
+    ppi_server_tell(s, t, index);
 }
 
 static void *body(void *arg)

@@ -121,9 +121,8 @@ static void give_there(struct pp_server *s, int rank, uint32_t index, struct ppi
     ppi_ranks_post(s, rank, PPI_WIRE_TASK, PPI_WIRE_STREAMED, &w, NULL, 0);
 }
 
-void ppi_server_assign(struct pp_server *s, uint32_t index, int rank)
+void ppi_server_assign(struct pp_server *s, struct ppi_task *t, uint32_t index, int rank)
 {
-    struct ppi_task *t = ppi_store_at(&s->store, index);
     ppi_task_apply(t, PPI_EVENT_ASSIGN);
     t->agent = (uint16_t)rank;
     t->next = PPI_TASK_NONE;
@@ -140,15 +139,29 @@ void ppi_server_assign(struct pp_server *s, uint32_t index, int rank)
     }
 }
 
+static void tell_scheduler(struct pp_server *s)
+{
+    struct ppi_scheduler *scheduler = &s->scheduler;
+    scheduler->own_gets_on = scheduler->agents[0].given == 0 || s->now_ns < s->ranks[0].last_result_ns + PPI_HELD_UP_NS;
+    scheduler->own_enough = ppi_agent_enough(&s->agent);
+}
+
+int ppi_server_direct(struct pp_server *s)
+{
+    tell_scheduler(s);
+    return ppi_scheduler_direct(&s->scheduler);
+}
+
 void ppi_server_dispatch(struct pp_server *s)
 {
     uint32_t index;
     int rank;
     struct ppi_scheduler *scheduler = &s->scheduler;
-    scheduler->own_gets_on = scheduler->agents[0].given == 0 || s->now_ns < s->ranks[0].last_result_ns + PPI_HELD_UP_NS;
+    if (scheduler->ready == 0) return;
+    tell_scheduler(s);
     while (ppi_scheduler_next(scheduler, &index, &rank)) {
         if (s->filling.bytes && s->filling.index == index) ppi_fill_rest(s); /* its first rank is lost */
-        ppi_server_assign(s, index, rank);
+        ppi_server_assign(s, ppi_store_at(&s->store, index), index, rank);
     }
 }
 

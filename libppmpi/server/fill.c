@@ -44,7 +44,7 @@ void ppi_fill(struct pp_server *s, uint32_t index, int rank, const void *args)
     *f = (struct ppi_filling){
         .index = index, .from = args, .to = s->workspace.segment.base + t->u.args.offset, .bytes = t->bytes};
     ppi_scheduler_given(&s->scheduler, rank);
-    ppi_server_assign(s, index, rank);
+    ppi_server_assign(s, ppi_store_at(&s->store, index), index, rank);
     s->driving = 1;
     while (f->bytes) {
         uint64_t n = f->bytes - f->copied < PIECE ? f->bytes - f->copied : PIECE;

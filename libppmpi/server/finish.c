@@ -36,11 +36,10 @@ void ppi_server_give_up(struct pp_server *s, struct ppi_task *t)
     t->flags &= (uint8_t)~PPI_TASK_HELD;
 }
 
-void ppi_server_dispose(struct pp_server *s, uint32_t index)
+void ppi_server_dispose(struct pp_server *s, struct ppi_task *t, uint32_t index)
 {
-    struct ppi_task *t = ppi_store_at(&s->store, index);
     ppi_server_give_up(s, t);
-    ppi_groups_unlist(&s->groups, index);
+    ppi_groups_unlist(&s->groups, t);
     if (t->flags & PPI_TASK_CALLING) return; /* its callbacks may still use it: they come back here */
     if (t->flags & PPI_TASK_LOAN)
         ppi_server_return_loan(s, t->u.result.value.lent.loan);
@@ -133,25 +132,23 @@ static void set_value(struct pp_server *s, struct ppi_task *t, struct ppi_result
 }
 
 /* The end of a task, callbacks included: tells whoever waits. */
-void ppi_server_tell(struct pp_server *s, uint32_t index)
+void ppi_server_tell(struct pp_server *s, struct ppi_task *t, uint32_t index)
 {
-    struct ppi_task *t = ppi_store_at(&s->store, index);
     if (!t->extra || !t->extra->told) {
         if ((t->flags & (PPI_TASK_HELD | PPI_TASK_MAPPED)) == PPI_TASK_HELD)
-            ppi_groups_list(&s->groups, index);
+            ppi_groups_list(&s->groups, t, index);
         else
             ppi_groups_unhide(&s->groups, t->group);
         ppi_groups_called(&s->groups, t->group);
         ppi_watchers_tell(t, 0);
     }
     if (s->waiting > s->driving) s->wake_waiters = 1;
-    if (!(t->flags & PPI_TASK_HELD)) ppi_server_dispose(s, index);
+    if (!(t->flags & PPI_TASK_HELD)) ppi_server_dispose(s, t, index);
 }
 
 /* It has just become FINISHED. */
-static void count(struct pp_server *s, uint32_t index)
+static void count(struct pp_server *s, struct ppi_task *t, uint32_t index)
 {
-    struct ppi_task *t = ppi_store_at(&s->store, index);
     s->unfinished--;
     if (s->shares.barriers) ppi_shares_task_finished(s, t->number);
     if (t->status == PP_OK)
@@ -167,36 +164,35 @@ static void count(struct pp_server *s, uint32_t index)
         ppi_callbacks_due(s, index);
         return;
     }
-    ppi_server_tell(s, index);
+    ppi_server_tell(s, t, index);
 }
 
 /* The outcome is stored and its output printed: the task has finished. */
-static void complete(struct pp_server *s, uint32_t index)
+static void complete(struct pp_server *s, struct ppi_task *t, uint32_t index)
 {
-    struct ppi_task *t = ppi_store_at(&s->store, index);
     if (!ppi_task_apply(t, PPI_EVENT_FINISH)) return;
-    count(s, index);
+    count(s, t, index);
 }
 
-static void complete_later(struct pp_server *s, uint32_t index)
+static void complete_later(struct pp_server *s, struct ppi_task *t, uint32_t index)
 {
     if (s->deferred_count == s->deferred_room) {
         size_t room = s->deferred_room ? 2 * s->deferred_room : 64;
         uint32_t *grown = realloc(s->deferred, room * sizeof *grown);
         if (!grown) {
-            complete(s, index); /* its output comes a little late */
+            complete(s, t, index); /* its output comes a little late */
             return;
         }
         s->deferred = grown;
         s->deferred_room = room;
     }
     s->deferred[s->deferred_count++] = index;
-    ppi_store_at(&s->store, index)->next = PPI_TASK_STORED;
+    t->next = PPI_TASK_STORED;
 }
 
 void ppi_server_complete_deferred(struct pp_server *s)
 {
-    for (size_t i = 0; i < s->deferred_count; i++) complete(s, s->deferred[i]);
+    for (size_t i = 0; i < s->deferred_count; i++) complete(s, ppi_store_at(&s->store, s->deferred[i]), s->deferred[i]);
     s->deferred_count = 0;
 }
 
@@ -230,7 +226,7 @@ void ppi_server_end(struct pp_server *s, uint32_t index, int status, const char 
     ppi_scheduler_forget(&s->scheduler);
     ppi_task_apply(t, PPI_EVENT_CANCEL);
     store(s, t, &r);
-    count(s, index);
+    count(s, t, index);
 }
 
 int ppi_server_requeue(struct pp_server *s, uint32_t index)
@@ -272,7 +268,7 @@ void ppi_server_outcome(struct pp_server *s, int rank, uint64_t id, uint16_t att
         (t->state != PPI_TASK_ASSIGNED && t->state != PPI_TASK_RUNNING && t->state != PPI_TASK_CANCELLING))
         return;
     uint64_t took = r->finished_ns - r->started_ns;
-    ppi_scheduler_finished(&s->scheduler, rank, took);
+    ppi_scheduler_finished(&s->scheduler, rank, rank == 0 ? 0 : took); /* our own agent has measured it */
     s->assigned--;
     s->ranks[rank].last_result_ns = s->now_ns;
     if (give_to_others(s, rank, index, t, r)) return;
@@ -294,9 +290,9 @@ void ppi_server_outcome(struct pp_server *s, int rank, uint64_t id, uint16_t att
     store(s, t, r);
     /* What it printed comes first; and so that futures finish in order, nothing overtakes it. */
     if (s->output[0].bytes || s->output[1].bytes || s->deferred_count)
-        complete_later(s, index);
+        complete_later(s, t, index);
     else
-        complete(s, index);
+        complete(s, t, index);
 }
 
 void ppi_server_started(struct pp_server *s, int rank, const struct ppi_wire_started *w, uint64_t now_ns)

@@ -114,18 +114,17 @@ void ppi_groups_unhide(struct ppi_groups *g, int group)
 }
 
 /* The records' links: function is free for the previous one once a task has finished. */
-void ppi_groups_list(struct ppi_groups *g, uint32_t task)
+void ppi_groups_list(struct ppi_groups *g, struct ppi_task *t, uint32_t index)
 {
-    struct ppi_task *t = ppi_store_at(g->store, task);
     struct ppi_group *it = &g->groups[t->group];
     t->flags |= PPI_TASK_LISTED;
     t->function = it->last;
     t->list_next = PPI_TASK_NONE;
     if (it->last != PPI_TASK_NONE)
-        ppi_store_at(g->store, it->last)->list_next = task;
+        ppi_store_at(g->store, it->last)->list_next = index;
     else
-        it->first = task;
-    it->last = task;
+        it->first = index;
+    it->last = index;
     if (it->listed++) return;
     it->previous_busy = -1;
     it->next_busy = g->busy;
@@ -133,9 +132,8 @@ void ppi_groups_list(struct ppi_groups *g, uint32_t task)
     g->busy = t->group;
 }
 
-void ppi_groups_unlist(struct ppi_groups *g, uint32_t task)
+void ppi_groups_unlist(struct ppi_groups *g, struct ppi_task *t)
 {
-    struct ppi_task *t = ppi_store_at(g->store, task);
     if (!(t->flags & PPI_TASK_LISTED)) return;
     struct ppi_group *it = &g->groups[t->group];
     t->flags &= (uint8_t)~PPI_TASK_LISTED;
@@ -170,6 +168,6 @@ uint32_t ppi_groups_next(struct ppi_groups *g, int group)
                 task = first;
         }
     }
-    if (task != PPI_TASK_NONE) ppi_groups_unlist(g, task);
+    if (task != PPI_TASK_NONE) ppi_groups_unlist(g, ppi_store_at(g->store, task));
     return task;
 }

@@ -47,8 +47,8 @@ void ppi_groups_hide(struct ppi_groups *g, int group);
 void ppi_groups_unhide(struct ppi_groups *g, int group);
 
 /* The list for pp_next. next: takes the first of the group (-1 = of all) off; PPI_TASK_NONE when there is none. */
-void ppi_groups_list(struct ppi_groups *g, uint32_t task);
-void ppi_groups_unlist(struct ppi_groups *g, uint32_t task);
+void ppi_groups_list(struct ppi_groups *g, struct ppi_task *t, uint32_t index);
+void ppi_groups_unlist(struct ppi_groups *g, struct ppi_task *t);
 uint32_t ppi_groups_next(struct ppi_groups *g, int group);
 
 #endif

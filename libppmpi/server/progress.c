@@ -129,7 +129,7 @@ static struct posted *take_outbox(struct pp_server *s, int *count)
     return posts;
 }
 
-static _Thread_local int in_background;
+static _Thread_local int in_background __attribute__((tls_model("initial-exec")));
 
 int ppi_server_thread_may_call(const struct pp_server *s)
 {
@@ -155,6 +155,7 @@ int ppi_server_step(struct pp_server *s, enum ppi_step may)
     uint64_t now = s->now_ns = ppi_now_ns();
     if (!in_background) atomic_store_explicit(&s->drives, s->drives + 1, memory_order_relaxed);
     int moved = ppi_agent_poll(&s->agent, now) + ppi_shares_remove_dropped(s) + ppi_modules_send_wanted(s);
+    ppi_scheduler_measured(&s->scheduler, 0, s->agent.mean_ns, s->agent.last_ns);
     ppi_server_know_workers(s);
     ppi_server_balance(s, now);
     ppi_server_dispatch(s);

@@ -216,8 +216,8 @@ void ppi_server_started(struct pp_server *s, int rank, const struct ppi_wire_sta
 void ppi_server_output(void *s, int stream, const char *text, size_t bytes);
 void ppi_server_job_finished(void *s, const struct ppi_job *job, struct ppi_result *result);
 void ppi_server_complete_deferred(struct pp_server *s);
-void ppi_server_tell(struct pp_server *s, uint32_t index);  /* … and so have its callbacks */
-void ppi_server_dispose(struct pp_server *s, uint32_t index);
+void ppi_server_tell(struct pp_server *s, struct ppi_task *t, uint32_t index); /* … and so have its callbacks */
+void ppi_server_dispose(struct pp_server *s, struct ppi_task *t, uint32_t index);
 void ppi_server_give_up(struct pp_server *s, struct ppi_task *task);
 /* With the lock held, which is released in between: what was given up loses its memory, where that takes long. */
 void ppi_server_purge(struct pp_server *s);
@@ -234,7 +234,8 @@ static inline void ppi_server_begin_stream(struct pp_server *s, struct ppi_outgo
 int ppi_server_set_initializer(struct pp_server *s); /* before anything runs: here, */
 void ppi_server_send_initializer(struct pp_server *s, int rank); /* … and there */
 void ppi_server_dispatch(struct pp_server *s);
-void ppi_server_assign(struct pp_server *s, uint32_t index, int rank); /* the task, which is in no queue, to the rank */
+int ppi_server_direct(struct pp_server *s); /* the rank that takes a new task at once, to be assigned next; -1 = it has to be queued */
+void ppi_server_assign(struct pp_server *s, struct ppi_task *t, uint32_t index, int rank); /* the task, which is in no queue, to the rank */
 
 /* fill.c, with the lock held. rank: the other rank that gets a new task's arguments, which have memory, while they are copied; 0 =
  * none. Then fill assigns the task, which is in no queue, to it, and copies: the lock is released in between. rest: all that is

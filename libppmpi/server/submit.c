@@ -127,7 +127,10 @@ int ppi_server_submit(struct pp_server *s, pp_function fn, const void *args, siz
         goto out;
     if (options && options->group && (status = ppi_groups_make(&s->groups, options->group, &group)) != PP_OK) goto out;
     task->group = (uint16_t)group;
-    if (!fill_rank && (status = ppi_scheduler_push(&s->scheduler, index, ppi_task_priority(task), 0)) != PP_OK) goto out;
+    /* In a crowd the queue must grow while tasks are handed out, or each leaves alone as soon as it is there. */
+    int only_queue = s->scheduler.crowded && !s->callers_only && now + s->opened_ns < s->pause_ns;
+    int rank = fill_rank || only_queue ? -1 : ppi_server_direct(s);
+    if (!fill_rank && rank < 0 && (status = ppi_scheduler_push(&s->scheduler, index, ppi_task_priority(task), 0)) != PP_OK) goto out;
     ppi_task_apply(task, PPI_EVENT_SUBMIT);
     task->number = ++s->store.submitted; /* only now: nothing can fail, and the lock is not released any more */
     ppi_groups_submitted(&s->groups, group);
@@ -142,8 +145,7 @@ int ppi_server_submit(struct pp_server *s, pp_function fn, const void *args, siz
     s->submitted_ns = now;
     out->id = ppi_task_id_of(task, index);
     if (fill_rank) ppi_fill(s, index, fill_rank, args);
-    /* In a crowd the queue must grow while tasks are handed out, or each leaves alone as soon as it is there. */
-    int only_queue = s->scheduler.crowded && !s->callers_only && now + s->opened_ns < s->pause_ns;
+    if (rank >= 0) ppi_server_assign(s, task, index, rank);
     if (only_queue) {
         ppi_background_heed(s);
         goto out;

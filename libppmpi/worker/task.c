@@ -11,7 +11,7 @@ struct ppi_task_memory {
     _Alignas(64) struct ppi_task_memory *next;
 };
 
-static _Thread_local pp_task *current;
+static _Thread_local pp_task *current __attribute__((tls_model("initial-exec")));
 static const struct ppi_worker *process; /* that this process is nothing but */
 
 static const void *args_of(const struct ppi_workspace *workspace, const struct ppi_job *job)

@@ -496,6 +496,79 @@ START_TEST(long_tasks_and_unknown_ones_are_shared_out)
 }
 END_TEST
 
+START_TEST(shortest_tasks_are_for_as_many_own_workers_as_do_them)
+{
+    begin(1);
+    ppi_scheduler_set_workers(&s, 0, 16);
+    s.own_gets_on = 1;
+    s.own_enough = 3;
+    ppi_scheduler_measured(&s, 0, PPI_SEND_NS / 3, 100);
+    for (int i = 0; i < 20 * PPI_DEPTH_MOST; i++) push(0, 0);
+    for (int i = 0; i < 3 * PPI_DEPTH_MOST; i++) ck_assert_int_eq(next_agent(), 0);
+    ck_assert_int_eq(next_agent(), -1);
+    s.own_gets_on = 0; /* a long one holds them up: the others are needed */
+    for (int i = 0; i < 13 * PPI_DEPTH_MOST; i++) ck_assert_int_eq(next_agent(), 0);
+    ck_assert_int_eq(next_agent(), -1);
+    end();
+}
+END_TEST
+
+START_TEST(what_is_measured_elsewhere_counts_as_what_finished)
+{
+    begin(1);
+    ppi_scheduler_set_workers(&s, 0, 1);
+    double mean_ns = 0;
+    for (int i = 0; i < 200; i++) mean_ns = ppi_mean_update(mean_ns, 50000);
+    ppi_scheduler_measured(&s, 0, mean_ns, 50000);
+    for (int i = 0; i < 200; i++) push(0, 0);
+    int given = 0;
+    while (next_agent() == 0) given++;
+    end();
+    own_runs(50000);
+    ppi_scheduler_set_workers(&s, 1, 0);
+    for (int i = 0; i < 200; i++) ppi_scheduler_finished(&s, 0, 50000), push(0, 0);
+    while (next_agent() == 0) given--;
+    ck_assert_int_eq(given, 0);
+    end();
+}
+END_TEST
+
+START_TEST(new_task_goes_directly_when_none_waits_and_an_agent_has_room)
+{
+    begin(1);
+    ck_assert_int_eq(ppi_scheduler_direct(&s), -1); /* nobody is there */
+    ppi_scheduler_set_workers(&s, 0, 1);
+    for (int i = 0; i < PPI_DEPTH_LEAST; i++) ck_assert_int_eq(ppi_scheduler_direct(&s), 0);
+    ck_assert_uint_eq(s.given, PPI_DEPTH_LEAST);
+    ck_assert_int_eq(ppi_scheduler_direct(&s), -1);
+    uint32_t waits = push(0, 0);
+    ppi_scheduler_finished(&s, 0, 0);
+    ck_assert_int_eq(ppi_scheduler_direct(&s), -1); /* it may not overtake */
+    ck_assert(next_is(waits, 0));
+    ppi_scheduler_finished(&s, 0, 0);
+    ck_assert_int_eq(ppi_scheduler_direct(&s), 0);
+    ck_assert_uint_eq(s.ready, 0);
+    end();
+}
+END_TEST
+
+START_TEST(new_tasks_go_directly_to_all_agents_in_turn)
+{
+    enum { AGENTS = 5 };
+    begin(AGENTS);
+    for (int i = 0; i < AGENTS; i++) ppi_scheduler_set_workers(&s, i, 2);
+    int got[AGENTS] = {0};
+    for (int i = 0; i < 2 * AGENTS; i++) got[ppi_scheduler_direct(&s)]++;
+    for (int i = 0; i < AGENTS; i++) ck_assert_int_eq(got[i], 2); /* idle workers first */
+    for (int i = 0; i < 2 * AGENTS * (PPI_DEPTH_LEAST - 1); i++) got[ppi_scheduler_direct(&s)]++;
+    for (int i = 0; i < AGENTS; i++) ck_assert_int_eq(got[i], 2 * PPI_DEPTH_LEAST);
+    ck_assert_int_eq(ppi_scheduler_direct(&s), -1);
+    ppi_scheduler_finished(&s, 3, 0);
+    ck_assert_int_eq(ppi_scheduler_direct(&s), 3);
+    end();
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("scheduler");
@@ -530,6 +603,13 @@ int main(void)
     tcase_add_test(c, tasks_that_are_done_sooner_than_sent_stay_with_the_own_agent);
     tcase_add_test(c, own_agent_has_what_it_does_before_a_message_could_arrive_and_others_the_rest);
     tcase_add_test(c, long_tasks_and_unknown_ones_are_shared_out);
+    tcase_add_test(c, shortest_tasks_are_for_as_many_own_workers_as_do_them);
+    tcase_add_test(c, what_is_measured_elsewhere_counts_as_what_finished);
+    suite_add_tcase(suite, c);
+    c = tcase_create("direct");
+    tcase_set_timeout(c, 30);
+    tcase_add_test(c, new_task_goes_directly_when_none_waits_and_an_agent_has_room);
+    tcase_add_test(c, new_tasks_go_directly_to_all_agents_in_turn);
     tcase_add_test(c, failed_task_that_is_cancelled_in_the_middle_of_the_queue_is_passed_over);
     suite_add_tcase(suite, c);
     SRunner *runner = srunner_create(suite);
