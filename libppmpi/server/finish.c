@@ -39,7 +39,7 @@ void ppi_server_give_up(struct pp_server *s, struct ppi_task *t)
 void ppi_server_dispose(struct pp_server *s, struct ppi_task *t, uint32_t index)
 {
     ppi_server_give_up(s, t);
-    ppi_groups_unlist(&s->groups, t);
+    ppi_groups_unlist(&s->groups, t, index);
     if (t->flags & PPI_TASK_CALLING) return; /* its callbacks may still use it: they come back here */
     if (t->flags & PPI_TASK_LOAN)
         ppi_server_return_loan(s, t->u.result.value.lent.loan);

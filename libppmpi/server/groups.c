@@ -6,6 +6,8 @@
 #include <string.h>
 
 #define DEFAULT "default"
+#define ROOM_LEAST 16
+#define ROOM_KEPT ((size_t)1 << 21) /* entries: what a group may keep after it has had so many tasks, 16 MiB */
 
 static unsigned hash(const char *name)
 {
@@ -26,7 +28,10 @@ int ppi_groups_init(struct ppi_groups *g, struct ppi_task_store *store)
 
 void ppi_groups_fini(struct ppi_groups *g)
 {
-    for (int i = 0; i < g->count; i++) free(g->groups[i].name);
+    for (int i = 0; i < g->count; i++) {
+        free(g->groups[i].name);
+        free(g->groups[i].finished);
+    }
     free(g->groups);
     memset(g, 0, sizeof *g);
 }
@@ -63,8 +68,7 @@ int ppi_groups_make(struct ppi_groups *g, const char *name, int *group)
             i = g->count++;
         }
         unsigned bucket = hash(name);
-        g->groups[i] = (struct ppi_group){.name = copy, .first = PPI_TASK_NONE, .last = PPI_TASK_NONE,
-                                          .next_in_bucket = g->buckets[bucket]};
+        g->groups[i] = (struct ppi_group){.name = copy, .next_in_bucket = g->buckets[bucket]};
         g->buckets[bucket] = i;
     }
     *group = i;
@@ -79,14 +83,52 @@ static void drop_if_empty(struct ppi_groups *g, int group)
     while (*at != group) at = &g->groups[*at].next_in_bucket;
     *at = it->next_in_bucket;
     free(it->name);
+    free(it->finished);
     it->name = NULL;
+    it->finished = NULL;
     it->next_in_bucket = g->free;
     g->free = group;
 }
 
-void ppi_groups_submitted(struct ppi_groups *g, int group)
+static int grow(struct ppi_group *it)
 {
-    g->groups[group].tasks++;
+    size_t room = it->room ? 2 * it->room : ROOM_LEAST;
+    struct ppi_finished *grown = realloc(it->finished, room * sizeof *grown);
+    if (!grown) return 0;
+    it->finished = grown;
+    it->room = room;
+    return 1;
+}
+
+/* Most of a large array, where it is not needed any more. */
+static void shrink(struct ppi_group *it)
+{
+    size_t room = ROOM_KEPT;
+    if (it->room <= ROOM_KEPT || it->room / 16 < it->wanted) return;
+    while (room < 4 * it->wanted) room *= 2;
+    struct ppi_finished *shrunk = realloc(it->finished, room * sizeof *shrunk);
+    if (!shrunk) return;
+    it->finished = shrunk;
+    it->room = room;
+}
+
+int ppi_groups_submitted(struct ppi_groups *g, int group)
+{
+    struct ppi_group *it = &g->groups[group];
+    if (2 * (it->wanted + 1) > it->room && !grow(it)) {
+        drop_if_empty(g, group);
+        return ppi_error(PP_ERR_NOMEM, "no memory for a task that will have finished");
+    }
+    it->wanted++;
+    it->tasks++;
+    return PP_OK;
+}
+
+void ppi_groups_undone(struct ppi_groups *g, int group)
+{
+    g->groups[group].wanted--;
+    g->groups[group].tasks--;
+    drop_if_empty(g, group);
 }
 
 void ppi_groups_finished(struct ppi_groups *g, int group)
@@ -104,6 +146,7 @@ void ppi_groups_called(struct ppi_groups *g, int group)
 void ppi_groups_hide(struct ppi_groups *g, int group)
 {
     g->groups[group].hidden++;
+    g->groups[group].wanted--;
     g->hidden++;
 }
 
@@ -113,18 +156,30 @@ void ppi_groups_unhide(struct ppi_groups *g, int group)
     g->hidden--;
 }
 
-/* The records' links: function is free for the previous one once a task has finished. */
+static int is_listed(const struct ppi_groups *g, struct ppi_finished f)
+{
+    const struct ppi_task *t = ppi_store_at(g->store, f.index);
+    return t->generation == f.generation && t->flags & PPI_TASK_LISTED;
+}
+
+/* The array has come to its end: what is still listed moves to its beginning. That is half of it at most, so that as many tasks as
+ * are looked at here have been listed since the last time. */
+static void compact(const struct ppi_groups *g, struct ppi_group *it)
+{
+    size_t kept = 0;
+    for (size_t i = it->first; i < it->end; i++)
+        if (is_listed(g, it->finished[i])) it->finished[kept++] = it->finished[i];
+    it->first = 0;
+    it->end = kept;
+    shrink(it);
+}
+
 void ppi_groups_list(struct ppi_groups *g, struct ppi_task *t, uint32_t index)
 {
     struct ppi_group *it = &g->groups[t->group];
+    if (it->end == it->room) compact(g, it);
     t->flags |= PPI_TASK_LISTED;
-    t->function = it->last;
-    t->list_next = PPI_TASK_NONE;
-    if (it->last != PPI_TASK_NONE)
-        ppi_store_at(g->store, it->last)->list_next = index;
-    else
-        it->first = index;
-    it->last = index;
+    it->finished[it->end++] = (struct ppi_finished){index, t->generation};
     if (it->listed++) return;
     it->previous_busy = -1;
     it->next_busy = g->busy;
@@ -132,42 +187,52 @@ void ppi_groups_list(struct ppi_groups *g, struct ppi_task *t, uint32_t index)
     g->busy = t->group;
 }
 
-void ppi_groups_unlist(struct ppi_groups *g, struct ppi_task *t)
+static void became_idle(struct ppi_groups *g, int group)
 {
-    if (!(t->flags & PPI_TASK_LISTED)) return;
-    struct ppi_group *it = &g->groups[t->group];
-    t->flags &= (uint8_t)~PPI_TASK_LISTED;
-    if (t->function != PPI_TASK_NONE)
-        ppi_store_at(g->store, t->function)->list_next = t->list_next;
-    else
-        it->first = t->list_next;
-    if (t->list_next != PPI_TASK_NONE)
-        ppi_store_at(g->store, t->list_next)->function = t->function;
-    else
-        it->last = t->function;
-    if (--it->listed) return;
+    struct ppi_group *it = &g->groups[group];
+    it->first = it->end = 0;
+    shrink(it);
     if (it->previous_busy >= 0)
         g->groups[it->previous_busy].next_busy = it->next_busy;
     else
         g->busy = it->next_busy;
     if (it->next_busy >= 0) g->groups[it->next_busy].previous_busy = it->previous_busy;
-    drop_if_empty(g, t->group);
+    drop_if_empty(g, group);
+}
+
+void ppi_groups_unlist(struct ppi_groups *g, struct ppi_task *t, uint32_t index)
+{
+    if (!(t->flags & PPI_TASK_LISTED)) return;
+    struct ppi_group *it = &g->groups[t->group];
+    t->flags &= (uint8_t)~PPI_TASK_LISTED;
+    it->wanted--;
+    if (--it->listed == 0)
+        became_idle(g, t->group);
+    else if (it->finished[it->first].index == index)
+        it->first++; /* this task, or one that had its record before */
+}
+
+/* The first of a group that has one. */
+static uint32_t first_of(const struct ppi_groups *g, struct ppi_group *it)
+{
+    while (!is_listed(g, it->finished[it->first])) it->first++;
+    return it->finished[it->first].index;
 }
 
 uint32_t ppi_groups_next(struct ppi_groups *g, int group)
 {
     uint32_t task = PPI_TASK_NONE;
     if (group >= 0) {
-        task = g->groups[group].first;
+        if (g->groups[group].listed) task = first_of(g, &g->groups[group]);
     } else {
         /* The one that finished first of the groups' firsts: a step for each group that has one. */
         for (int i = g->busy; i >= 0; i = g->groups[i].next_busy) {
-            uint32_t first = g->groups[i].first;
+            uint32_t first = first_of(g, &g->groups[i]);
             if (task == PPI_TASK_NONE || ppi_store_at(g->store, first)->u.result.finished_ns <
                                              ppi_store_at(g->store, task)->u.result.finished_ns)
                 task = first;
         }
     }
-    if (task != PPI_TASK_NONE) ppi_groups_unlist(g, ppi_store_at(g->store, task));
+    if (task != PPI_TASK_NONE) ppi_groups_unlist(g, ppi_store_at(g->store, task), task);
     return task;
 }

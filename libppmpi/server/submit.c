@@ -126,14 +126,17 @@ int ppi_server_submit(struct pp_server *s, pp_function fn, const void *args, siz
         (status = ppi_callbacks_add(s, index, options->callback, options->callback_arg)) != PP_OK)
         goto out;
     if (options && options->group && (status = ppi_groups_make(&s->groups, options->group, &group)) != PP_OK) goto out;
+    if ((status = ppi_groups_submitted(&s->groups, group)) != PP_OK) goto out;
     task->group = (uint16_t)group;
     /* In a crowd the queue must grow while tasks are handed out, or each leaves alone as soon as it is there. */
     int only_queue = s->scheduler.crowded && !s->callers_only && now + s->opened_ns < s->pause_ns;
     int rank = fill_rank || only_queue ? -1 : ppi_server_direct(s);
-    if (!fill_rank && rank < 0 && (status = ppi_scheduler_push(&s->scheduler, index, ppi_task_priority(task), 0)) != PP_OK) goto out;
+    if (!fill_rank && rank < 0 && (status = ppi_scheduler_push(&s->scheduler, index, ppi_task_priority(task), 0)) != PP_OK) {
+        ppi_groups_undone(&s->groups, group);
+        goto out;
+    }
     ppi_task_apply(task, PPI_EVENT_SUBMIT);
     task->number = ++s->store.submitted; /* only now: nothing can fail, and the lock is not released any more */
-    ppi_groups_submitted(&s->groups, group);
     if (mapped) {
         task->flags |= PPI_TASK_MAPPED;
         ppi_groups_hide(&s->groups, group);

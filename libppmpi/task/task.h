@@ -52,14 +52,13 @@ struct ppi_task {
     uint8_t state, flags;
     uint16_t attempts; /* begun so far */
     uint32_t next;     /* in the queue or among the free */
-    uint32_t function; /* once finished: the previous in its group's list */
+    uint32_t function;
     uint64_t number;
     uint64_t submitted_ns;
     uint64_t bytes; /* of the arguments; once finished, of the result */
     struct ppi_task_extra *extra;
     uint16_t agent; /* rank that has, or had, it */
     uint16_t group;
-    uint32_t list_next; /* in its group's list */
     uint32_t pid;       /* once finished: of the worker */
     uint32_t worker : 24; /* once finished: its number; while queued: that of a try that failed, whose rank is `agent` */
     int32_t status : 8; /* once finished */
