@@ -316,8 +316,8 @@ int pp_info(pp_future f, pp_task_info *info)
     if (t->state == PPI_TASK_FINISHED) {
         i.state = PP_FINISHED;
         i.status = t->status;
-        i.started = (double)t->u.result.started_ns / 1e9;
-        i.finished = (double)t->u.result.finished_ns / 1e9;
+        i.started = (double)ppi_task_started_ns(t) / 1e9;
+        i.finished = (double)ppi_task_finished_ns(t) / 1e9;
         i.result_bytes = t->status == PP_OK ? t->bytes : 0;
         if (t->attempts) {
             i.rank = (int)t->agent;

@@ -206,8 +206,7 @@ static void store(struct pp_server *s, struct ppi_task *t, struct ppi_result *r)
     t->worker = (uint32_t)r->worker & PPI_TASK_NO_WORKER;
     t->status = (signed char)r->status; /* all codes fit; last, since it is a part of the same word */
     t->pid = (uint32_t)r->pid;
-    t->u.result.started_ns = r->started_ns > s->opened_ns ? r->started_ns - s->opened_ns : 0;
-    t->u.result.finished_ns = r->finished_ns > s->opened_ns ? r->finished_ns - s->opened_ns : 0;
+    ppi_task_set_times(t, s->opened_ns, r->started_ns, r->finished_ns);
     if (r->status == PP_OK)
         set_value(s, t, r);
     else

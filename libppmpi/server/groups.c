@@ -90,7 +90,7 @@ static void drop_if_empty(struct ppi_groups *g, int group)
     g->free = group;
 }
 
-static int grow(struct ppi_group *it)
+__attribute__((noinline)) static int grow(struct ppi_group *it)
 {
     size_t room = it->room ? 2 * it->room : ROOM_LEAST;
     struct ppi_finished *grown = realloc(it->finished, room * sizeof *grown);
@@ -101,7 +101,7 @@ static int grow(struct ppi_group *it)
 }
 
 /* Most of a large array, where it is not needed any more. */
-static void shrink(struct ppi_group *it)
+__attribute__((noinline)) static void shrink(struct ppi_group *it)
 {
     size_t room = ROOM_KEPT;
     if (it->room <= ROOM_KEPT || it->room / 16 < it->wanted) return;
@@ -164,7 +164,7 @@ static int is_listed(const struct ppi_groups *g, struct ppi_finished f)
 
 /* The array has come to its end: what is still listed moves to its beginning. That is half of it at most, so that as many tasks as
  * are looked at here have been listed since the last time. */
-static void compact(const struct ppi_groups *g, struct ppi_group *it)
+__attribute__((noinline)) static void compact(const struct ppi_groups *g, struct ppi_group *it)
 {
     size_t kept = 0;
     for (size_t i = it->first; i < it->end; i++)
@@ -222,15 +222,17 @@ static uint32_t first_of(const struct ppi_groups *g, struct ppi_group *it)
 uint32_t ppi_groups_next(struct ppi_groups *g, int group)
 {
     uint32_t task = PPI_TASK_NONE;
+    uint64_t earliest_ns = UINT64_MAX;
     if (group >= 0) {
         if (g->groups[group].listed) task = first_of(g, &g->groups[group]);
     } else {
         /* The one that finished first of the groups' firsts: a step for each group that has one. */
         for (int i = g->busy; i >= 0; i = g->groups[i].next_busy) {
             uint32_t first = first_of(g, &g->groups[i]);
-            if (task == PPI_TASK_NONE || ppi_store_at(g->store, first)->u.result.finished_ns <
-                                             ppi_store_at(g->store, task)->u.result.finished_ns)
-                task = first;
+            uint64_t finished_ns = ppi_task_finished_ns(ppi_store_at(g->store, first));
+            if (finished_ns >= earliest_ns) continue;
+            earliest_ns = finished_ns;
+            task = first;
         }
     }
     if (task != PPI_TASK_NONE) ppi_groups_unlist(g, ppi_store_at(g->store, task), task);

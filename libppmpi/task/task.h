@@ -3,6 +3,7 @@
 #ifndef PPI_TASK_TASK_H
 #define PPI_TASK_TASK_H
 
+#include "task/span.h"
 #include "task/state.h"
 
 #include <ppmpi.h>
@@ -54,7 +55,7 @@ struct ppi_task {
     uint32_t next;     /* in the queue or among the free */
     uint32_t function;
     uint64_t number;
-    uint64_t submitted_ns;
+    uint64_t submitted_ns; /* since the server was opened, as all times of tasks */
     uint64_t bytes; /* of the arguments; once finished, of the result */
     struct ppi_task_extra *extra;
     uint16_t agent; /* rank that has, or had, it */
@@ -71,8 +72,7 @@ struct ppi_task {
             uint32_t tag; /* see <ppmpi_binding.h> */
         } args;
         struct { /* once finished */
-            uint64_t started_ns; /* since the server was opened, as all times here */
-            uint64_t finished_ns;
+            uint32_t waited, took; /* spans: until it started, and from then on */
             union {
                 unsigned char in[PPI_TASK_INLINE_RESULT];
                 uint64_t offset;
@@ -131,6 +131,24 @@ struct ppi_task *ppi_store_find(const struct ppi_task_store *store, uint64_t id,
 static inline uint64_t ppi_task_id_of(const struct ppi_task *task, uint32_t index)
 {
     return (uint64_t)task->generation << 32 | index;
+}
+
+/* Of a task that has finished, by the clock, as is when the server was opened. One that started before it was submitted, by another
+ * node's clock, has not waited. */
+static inline void ppi_task_set_times(struct ppi_task *task, uint64_t opened_ns, uint64_t started_ns, uint64_t finished_ns)
+{
+    task->u.result.waited = ppi_span_between(opened_ns + task->submitted_ns, started_ns);
+    task->u.result.took = ppi_span_between(started_ns, finished_ns);
+}
+
+static inline uint64_t ppi_task_started_ns(const struct ppi_task *task)
+{
+    return task->submitted_ns + ppi_span_ns(task->u.result.waited);
+}
+
+static inline uint64_t ppi_task_finished_ns(const struct ppi_task *task)
+{
+    return ppi_task_started_ns(task) + ppi_span_ns(task->u.result.took);
 }
 
 /* 0 unless the program says otherwise. */

@@ -43,6 +43,7 @@ static uint32_t submit(int group)
     struct ppi_task *t = ppi_store_at(&store, index);
     INSIST(ppi_groups_submitted(&groups, group) == PP_OK);
     t->group = (uint16_t)group;
+    t->submitted_ns = 0;
     INSIST(ppi_task_apply(t, PPI_EVENT_SUBMIT) == 1 && ppi_task_apply(t, PPI_EVENT_ASSIGN) == 1);
     return index;
 }
@@ -51,7 +52,8 @@ static void finish(uint32_t index)
 {
     struct ppi_task *t = ppi_store_at(&store, index);
     INSIST(ppi_task_apply(t, PPI_EVENT_FINISH) == 1);
-    t->u.result.finished_ns = ++clock_ns;
+    clock_ns++;
+    ppi_task_set_times(t, 0, clock_ns, clock_ns);
     ppi_groups_finished(&groups, t->group);
     ppi_groups_list(&groups, t, index);
     ppi_groups_called(&groups, t->group);

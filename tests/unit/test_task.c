@@ -240,6 +240,30 @@ START_TEST(late_events_change_nothing)
 }
 END_TEST
 
+START_TEST(times_are_kept_and_never_go_back)
+{
+    static const uint64_t minute_ns = 60000000000u, opened_ns = 5000000000u;
+    uint32_t index;
+    submit(&index);
+    struct ppi_task *t = ppi_store_at(&store, index);
+    t->submitted_ns = 7000;
+    ppi_task_set_times(t, opened_ns, opened_ns + 9000, opened_ns + 100009001);
+    ck_assert_uint_eq(ppi_task_started_ns(t), 9000);
+    ck_assert_uint_eq(ppi_task_finished_ns(t), 100009001);
+    ppi_task_set_times(t, opened_ns, opened_ns + 6000, opened_ns + 6500); /* the clocks differ: it took as long as it says */
+    ck_assert_uint_eq(ppi_task_started_ns(t), 7000);
+    ck_assert_uint_eq(ppi_task_finished_ns(t), 7500);
+    ppi_task_set_times(t, opened_ns, 0, 0); /* it did not run */
+    ck_assert_uint_eq(ppi_task_started_ns(t), 7000);
+    ck_assert_uint_eq(ppi_task_finished_ns(t), 7000);
+    ppi_task_set_times(t, opened_ns, opened_ns + 7000 + minute_ns, opened_ns + 7000 + 3 * minute_ns);
+    ck_assert_uint_le(ppi_task_started_ns(t) - minute_ns, 7000 + 450); /* 2^-27 of a minute is 447 ns */
+    ck_assert_uint_ge(ppi_task_started_ns(t) - minute_ns, 7000 - 450);
+    ck_assert_uint_le(ppi_task_finished_ns(t) - 3 * minute_ns, 7000 + 1350);
+    ck_assert_uint_ge(ppi_task_finished_ns(t) - 3 * minute_ns, 7000 - 1350);
+}
+END_TEST
+
 /* Pages of it that have memory. */
 static size_t resident(void *at, size_t bytes)
 {
@@ -289,6 +313,7 @@ int main(void)
     tcase_add_test(c, fresh_record_has_nothing_of_the_last);
     tcase_add_test(c, memory_of_the_next_slab_is_there_when_it_is_needed);
     tcase_add_test(c, every_status_fits_into_the_record);
+    tcase_add_test(c, times_are_kept_and_never_go_back);
     tcase_add_test(c, late_events_change_nothing);
     suite_add_tcase(suite, c);
     SRunner *runner = srunner_create(suite);
