@@ -46,9 +46,10 @@ pp_future pp_binding_submit(pp_server *server, pp_function fn, const void *args,
 }
 
 /* The text of a failed task becomes this thread's last error. */
-static int failure(const struct ppi_task *t)
+static int failure(const struct pp_server *s, const struct ppi_task *t)
 {
-    const char *message = t->extra ? t->extra->message : NULL;
+    const struct ppi_task_extra *extra = ppi_task_extra_of(&s->store, t);
+    const char *message = extra ? extra->message : NULL;
     if (message && *message) return ppi_error(t->status, "task %llu: %s", (unsigned long long)t->number, message);
     return ppi_error(t->status, "task %llu: %s", (unsigned long long)t->number, pp_strerror(t->status));
 }
@@ -64,10 +65,10 @@ int pp_fetch(pp_future f, void *result, size_t bytes)
     ppi_lock_take(&s->lock);
     ppi_server_called(s);
     status = ppi_wait_one(s, f, UINT64_MAX, "pp_fetch", &t, &index);
-    if (status == PP_OK && t->status != PP_OK) status = failure(t);
-    if (status == PP_OK && t->bytes != bytes)
+    if (status == PP_OK && t->status != PP_OK) status = failure(s, t);
+    if (status == PP_OK && ppi_server_result_bytes(t) != bytes)
         status = ppi_error(PP_ERR_SIZE, "pp_fetch: the result of task %llu has %llu bytes, not %zu",
-                           (unsigned long long)t->number, (unsigned long long)t->bytes, bytes);
+                           (unsigned long long)t->number, (unsigned long long)ppi_server_result_bytes(t), bytes);
     if (status == PP_OK) {
         const void *data = ppi_server_result_data(s, t);
         /* Not while its callbacks run on another thread: that would dispose of a future that is given up. */
@@ -98,10 +99,10 @@ int pp_result(pp_future f, const void **data, size_t *bytes)
     ppi_lock_take(&s->lock);
     ppi_server_called(s);
     status = ppi_wait_one(s, f, UINT64_MAX, "pp_result", &t, &index);
-    if (status == PP_OK && t->status != PP_OK) status = failure(t);
+    if (status == PP_OK && t->status != PP_OK) status = failure(s, t);
     if (status == PP_OK) {
         if (data) *data = ppi_server_result_data(s, t);
-        if (bytes) *bytes = t->bytes;
+        if (bytes) *bytes = ppi_server_result_bytes(t);
     }
     ppi_lock_give(&s->lock);
     return status;
@@ -156,12 +157,12 @@ int pp_done(pp_future f)
     uint32_t index;
     int status = find(f, "pp_done", 0, &s, &t, &index);
     if (status != PP_OK) return status;
-    int done = ppi_task_is_ready(t);
+    int done = ppi_task_is_ready(s, t);
     if (!done) {
         /* A program that asks in a loop is inside the library all the time: let it do the work. */
         ppi_server_look(s, PPI_STEP_ALL);
         t = ppi_store_find(&s->store, f.id, &index);
-        done = t && ppi_task_is_ready(t);
+        done = t && ppi_task_is_ready(s, t);
     }
     ppi_lock_give(&s->lock);
     return done;
@@ -312,22 +313,23 @@ int pp_info(pp_future f, pp_task_info *info)
     if (status != PP_OK) return status;
     pp_task_info i = {.size = sizeof i, .state = PP_QUEUED, .rank = -1, .worker = -1, .attempts = t->attempts,
                       .submitted = (double)t->submitted_ns / 1e9, .task = t->number};
+    const struct ppi_task_extra *extra = ppi_task_extra_of(&s->store, t);
     uint64_t started_ns = 0;
     if (t->state == PPI_TASK_FINISHED) {
         i.state = PP_FINISHED;
         i.status = t->status;
         i.started = (double)ppi_task_started_ns(t) / 1e9;
         i.finished = (double)ppi_task_finished_ns(t) / 1e9;
-        i.result_bytes = t->status == PP_OK ? t->bytes : 0;
+        i.result_bytes = t->status == PP_OK ? ppi_server_result_bytes(t) : 0;
         if (t->attempts) {
             i.rank = (int)t->agent;
             i.worker = t->worker == PPI_TASK_NO_WORKER ? -1 : (int)t->worker;
-            i.pid = (long)t->pid;
+            i.pid = (long)ppi_task_pid(t);
         }
-        if (t->extra) {
-            i.code = t->extra->code;
-            i.signal = t->extra->signal;
-            copy_text(i.message, sizeof i.message, t->extra->message);
+        if (extra) {
+            i.code = extra->code;
+            i.signal = extra->signal;
+            copy_text(i.message, sizeof i.message, extra->message);
         }
         if (t->status != PP_OK && !*i.message) copy_text(i.message, sizeof i.message, pp_strerror(t->status));
     } else if (t->state != PPI_TASK_QUEUED && ppi_server_find_running(s, t, index, &i.worker, &i.pid, &started_ns)) {
@@ -338,7 +340,7 @@ int pp_info(pp_future f, pp_task_info *info)
         i.attempts--; /* an agent has it, but it has not begun */
     }
     if (i.rank >= 0) copy_text(i.host, sizeof i.host, s->ranks[i.rank].host);
-    if (t->extra) copy_text(i.name, sizeof i.name, t->extra->name);
+    if (extra) copy_text(i.name, sizeof i.name, extra->name);
     ppi_lock_give(&s->lock);
     i.size = info->size; /* a program that was compiled against an older header gets the fields that it knows */
     memcpy(info, &i, i.size);

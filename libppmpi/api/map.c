@@ -18,13 +18,15 @@ static int take(pp_server *s, pp_future f, size_t item, char *to, size_t bytes, 
     ppi_lock_take(&s->lock);
     int status = ppi_wait_one(s, f, UINT64_MAX, "pp_map", &t, &index);
     if (status == PP_OK) {
-        const char *message = t->extra && t->extra->message ? t->extra->message : "";
+        const struct ppi_task_extra *extra = ppi_task_extra_of(&s->store, t);
+        const char *message = extra && extra->message ? extra->message : "";
+        uint64_t there = ppi_server_result_bytes(t);
         status = t->status;
         if (status != PP_OK)
             snprintf(text, 512, "item %zu: %s", item, *message ? message : pp_strerror(status));
-        else if (t->bytes != bytes)
-            snprintf(text, 512, "item %zu: the result has %llu bytes, not %zu", item, (unsigned long long)t->bytes, bytes);
-        if (status == PP_OK && t->bytes != bytes) status = PP_ERR_SIZE;
+        else if (there != bytes)
+            snprintf(text, 512, "item %zu: the result has %llu bytes, not %zu", item, (unsigned long long)there, bytes);
+        if (status == PP_OK && there != bytes) status = PP_ERR_SIZE;
         if (status == PP_OK && bytes) memcpy(to, ppi_server_result_data(s, t), bytes);
         ppi_server_dispose(s, t, index);
     } else {

@@ -144,7 +144,8 @@ int ppi_scheduler_push(struct ppi_scheduler *s, uint32_t task, int priority, int
 static int avoids(const struct ppi_scheduler *s, const struct ppi_task *t, int agent)
 {
     const struct ppi_scheduler_agent *a = &s->agents[agent];
-    if (t->worker == PPI_TASK_NO_WORKER || s->workers <= a->workers) return 0;
+    const struct ppi_task_extra *extra = ppi_task_extra_of(s->store, t);
+    if (!extra || extra->worker == PPI_TASK_NO_WORKER || s->workers <= a->workers) return 0;
     if (t->agent == agent ? a->workers < 2 : has_idle(a)) return t->agent == agent;
     for (int i = 0; i < s->agent_count; i++)
         if (i != agent && i != t->agent && has_idle(&s->agents[i])) return 1;

@@ -11,7 +11,7 @@
  * Agent 0 is in the process that hands out. Tasks that it has done before a message would have come to another agent, or that
  * take less time than to send them, stay with it.
  *
- * A task that has failed on an agent (its record says on which worker) goes to another one when that agent has no other
+ * A task that has failed on an agent (its extra says on which worker) goes to another one when that agent has no other
  * worker, and to an idle one where there is one; which worker it then avoids is for the agent. Meanwhile those behind it
  * pass. */
 #ifndef PPI_SCHEDULER_SCHEDULER_H

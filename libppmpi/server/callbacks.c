@@ -31,9 +31,10 @@ static void run_callbacks(struct pp_server *s, uint32_t index)
 {
     struct ppi_task *t = ppi_store_at(&s->store, index);
     pp_future f = {ppi_task_id_of(t, index)};
-    while (t->extra->callbacks) {
-        struct ppi_callback *c = t->extra->callbacks;
-        t->extra->callbacks = c->next;
+    struct ppi_task_extra *extra = ppi_task_extra_of(&s->store, t);
+    while (extra->callbacks) {
+        struct ppi_callback *c = extra->callbacks;
+        extra->callbacks = c->next;
         ppi_lock_give(&s->lock);
         c->fn(f, c->arg);
         free(c);
@@ -41,6 +42,7 @@ static void run_callbacks(struct pp_server *s, uint32_t index)
     }
     t->flags &= (uint8_t)~PPI_TASK_CALLING;
     s->calling--;
+    if (!extra->told) ppi_groups_called(&s->groups, t->group);
     ppi_server_tell(s, t, index);
 }
 
@@ -149,11 +151,11 @@ void ppi_callbacks_stop(struct pp_server *s)
     s->callbacks = NULL;
 }
 
-void ppi_callbacks_drop(struct ppi_task *t)
+void ppi_callbacks_drop(struct ppi_task_extra *extra)
 {
-    while (t->extra && t->extra->callbacks) {
-        struct ppi_callback *c = t->extra->callbacks;
-        t->extra->callbacks = c->next;
+    while (extra && extra->callbacks) {
+        struct ppi_callback *c = extra->callbacks;
+        extra->callbacks = c->next;
         free(c);
     }
 }

@@ -14,7 +14,7 @@ void ppi_callbacks_due(struct pp_server *s, uint32_t index);
 
 void ppi_callbacks_stop(struct pp_server *s);
 
-void ppi_callbacks_drop(struct ppi_task *task); /* those that will not run */
+void ppi_callbacks_drop(struct ppi_task_extra *extra); /* those that will not run */
 
 /* True on the callback thread. */
 int ppi_callbacks_here(void);

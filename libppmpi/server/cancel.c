@@ -7,7 +7,7 @@ int ppi_server_cancel(struct pp_server *s, uint32_t index)
 {
     struct ppi_task *t = ppi_store_at(&s->store, index);
     uint64_t id = ppi_task_id_of(t, index);
-    if (t->state == PPI_TASK_FINISHED || t->next == PPI_TASK_STORED) return PP_END;
+    if (t->state == PPI_TASK_FINISHED || t->stored) return PP_END;
     if (t->state == PPI_TASK_QUEUED) {
         ppi_server_end(s, index, PP_ERR_CANCELLED, "");
         return PP_OK;

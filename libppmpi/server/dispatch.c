@@ -11,15 +11,18 @@
 
 static uint64_t timeout_of(const struct pp_server *s, const struct ppi_task *t)
 {
-    return t->extra ? t->extra->timeout_ns : ppi_timeout_ns(s->options.timeout);
+    const struct ppi_task_extra *extra = ppi_task_extra_of(&s->store, t);
+    return extra ? extra->timeout_ns : ppi_timeout_ns(s->options.timeout);
 }
 
 /* As in ppi_wire_task. */
 static int slot_to_avoid(const struct pp_server *s, int rank, const struct ppi_task *t)
 {
     int slot;
-    if (t->attempts < 2 || t->worker == PPI_TASK_NO_WORKER) return 0;
-    return ppi_ranks_find_worker(s, (int)t->worker, &slot) == rank ? 1 + slot : PPI_WIRE_FAILED_ELSEWHERE;
+    if (t->attempts < 2) return 0;
+    const struct ppi_task_extra *extra = ppi_task_extra_of(&s->store, t);
+    if (!extra || extra->worker == PPI_TASK_NO_WORKER) return 0;
+    return ppi_ranks_find_worker(s, (int)extra->worker, &slot) == rank ? 1 + slot : PPI_WIRE_FAILED_ELSEWHERE;
 }
 
 static void give_here(struct pp_server *s, uint32_t index, struct ppi_task *t)
@@ -37,9 +40,9 @@ static void give_here(struct pp_server *s, uint32_t index, struct ppi_task *t)
     job->id = ppi_task_id_of(t, index);
     job->number = t->number;
     job->timeout_ns = timeout_of(s, t);
-    job->bytes = t->bytes;
+    job->bytes = ppi_task_args_bytes(t);
     job->small = ppi_job_small(t->attempts, t->function & (PPI_FUNCTIONS_MAX - 1), t->flags & PPI_TASK_BLOCK ? PPI_JOB_BLOCK : 0,
-                               (uint64_t)avoid & PPI_WIRE_FAILED_ELSEWHERE, t->u.args.tag & 0xffffff);
+                               (uint64_t)avoid & PPI_WIRE_FAILED_ELSEWHERE, t->tag);
     ppi_agent_added(&s->agent, job);
 }
 
@@ -84,17 +87,18 @@ static void give_there(struct pp_server *s, int rank, uint32_t index, struct ppi
 {
     send_function(s, rank, t->function);
     if (s->scheduler.agents[rank].given <= (uint64_t)s->ranks[rank].workers) s->outbox_urgent = 1; /* for an idle worker */
+    uint64_t bytes = ppi_task_args_bytes(t);
     struct ppi_wire_task w = {.id = ppi_task_id_of(t, index),
                               .number = t->number,
                               .timeout_ns = timeout_of(s, t),
-                              .bytes = t->bytes,
-                              .tag = t->u.args.tag,
-                              .function = (uint16_t)t->function,
+                              .bytes = bytes,
+                              .tag = t->tag,
+                              .function = t->function,
                               .attempt = t->attempts,
                               .avoid = (uint16_t)slot_to_avoid(s, rank, t)};
     char *args = t->flags & PPI_TASK_BLOCK ? s->workspace.segment.base + t->u.args.offset : (char *)t->u.args.in;
-    if (t->bytes <= PPI_WIRE_INLINE_MAX) {
-        ppi_ranks_post(s, rank, PPI_WIRE_TASK, 0, &w, args, t->bytes);
+    if (bytes <= PPI_WIRE_INLINE_MAX) {
+        ppi_ranks_post(s, rank, PPI_WIRE_TASK, 0, &w, args, bytes);
         return;
     }
     if (s->ranks[rank].reads_arguments) {
@@ -111,7 +115,7 @@ static void give_there(struct pp_server *s, int rank, uint32_t index, struct ppi
         ppi_server_outcome(s, rank, w.id, t->attempts, &r);
         return;
     }
-    *stream = (struct ppi_outgoing_stream){.server = s, .peer = rank, .id = w.id, .offset = t->u.args.offset, .bytes = t->bytes};
+    *stream = (struct ppi_outgoing_stream){.server = s, .peer = rank, .id = w.id, .offset = t->u.args.offset, .bytes = bytes};
     if (s->filling.bytes && s->filling.index == index) {
         stream->grows = 1;
         s->filling.stream = stream;
@@ -125,7 +129,6 @@ void ppi_server_assign(struct pp_server *s, struct ppi_task *t, uint32_t index, 
 {
     ppi_task_apply(t, PPI_EVENT_ASSIGN);
     t->agent = (uint16_t)rank;
-    t->next = PPI_TASK_NONE;
     t->attempts++;
     s->assigned++;
     if (ppi_log_enabled(PP_LOG_DEBUG))
@@ -169,10 +172,11 @@ int ppi_server_find_running(struct pp_server *s, const struct ppi_task *t, uint3
                             uint64_t *started_ns)
 {
     if (t->agent != 0) {
-        if (t->state != PPI_TASK_RUNNING || !t->extra) return 0;
-        *worker = (int)t->worker;
-        *pid = t->extra->pid;
-        *started_ns = t->extra->started_ns;
+        const struct ppi_task_extra *extra = ppi_task_extra_of(&s->store, t);
+        if (t->state != PPI_TASK_RUNNING || !extra) return 0;
+        *worker = (int)extra->worker;
+        *pid = extra->pid;
+        *started_ns = extra->started_ns;
         return 1;
     }
     int number = ppi_agent_find_running(&s->agent, ppi_task_id_of(t, index), pid, started_ns);

@@ -12,26 +12,28 @@
 
 struct ppi_task_extra *ppi_server_extra(struct pp_server *s, struct ppi_task *task)
 {
-    return ppi_task_extra(task, ppi_timeout_ns(s->options.timeout), s->options.retries);
+    return ppi_task_extra(&s->store, task, ppi_timeout_ns(s->options.timeout), s->options.retries);
 }
 
 static void free_args(struct pp_server *s, struct ppi_task *t)
 {
     if (!(t->flags & PPI_TASK_BLOCK)) return;
     t->flags &= (uint8_t)~PPI_TASK_BLOCK;
-    if (t->extra && t->extra->args_stay) return;
-    if (t->extra && t->extra->stream) {
-        t->extra->stream->orphaned = 1; /* MPI still reads them */
-        t->extra->stream = NULL;
+    struct ppi_task_extra *extra = ppi_task_extra_of(&s->store, t);
+    if (extra && extra->args_stay) return;
+    if (extra && extra->stream) {
+        extra->stream->orphaned = 1; /* MPI still reads them */
+        extra->stream = NULL;
         return;
     }
-    ppi_arena_free(&s->workspace.arena, t->u.args.offset, t->bytes);
+    ppi_arena_free(&s->workspace.arena, t->u.args.offset, t->u.args.bytes);
 }
 
 /* The program's hold on the future ends. */
 void ppi_server_give_up(struct pp_server *s, struct ppi_task *t)
 {
-    int told = t->state == PPI_TASK_FINISHED && (!(t->flags & PPI_TASK_CALLING) || t->extra->told);
+    int calling = t->flags & PPI_TASK_CALLING && !ppi_task_extra_of(&s->store, t)->told;
+    int told = t->state == PPI_TASK_FINISHED && !calling;
     if ((t->flags & (PPI_TASK_HELD | PPI_TASK_MAPPED)) == PPI_TASK_HELD && !told) ppi_groups_hide(&s->groups, t->group);
     t->flags &= (uint8_t)~PPI_TASK_HELD;
 }
@@ -44,7 +46,7 @@ void ppi_server_dispose(struct pp_server *s, struct ppi_task *t, uint32_t index)
     if (t->flags & PPI_TASK_LOAN)
         ppi_server_return_loan(s, t->u.result.value.lent.loan);
     else if (t->flags & PPI_TASK_BLOCK)
-        ppi_arena_free(&s->workspace.arena, t->u.result.value.offset, t->bytes);
+        ppi_arena_free(&s->workspace.arena, t->u.result.value.offset, t->u.result.value.bytes);
     t->flags &= (uint8_t) ~(PPI_TASK_LOAN | PPI_TASK_BLOCK);
     ppi_task_apply(t, PPI_EVENT_RECYCLE);
     ppi_store_recycle(&s->store, index);
@@ -75,10 +77,10 @@ const void *ppi_server_result_data(struct pp_server *s, const struct ppi_task *t
     return t->u.result.value.in;
 }
 
-static char *failure_message(const struct ppi_task *t, const struct ppi_result *r)
+static char *failure_message(const struct ppi_task *t, const struct ppi_task_extra *extra, const struct ppi_result *r)
 {
     char *message;
-    int tries = t->attempts - (t->extra ? t->extra->losses : 0);
+    int tries = t->attempts - extra->losses;
     if (tries < 2 || r->worker < 0 || (r->status != PP_ERR_CRASHED && r->status != PP_ERR_TIMEOUT))
         return strndup(r->bytes ? (const char *)r->data : "", r->bytes);
     /* Otherwise it would not have been tried again. */
@@ -91,21 +93,15 @@ static char *failure_message(const struct ppi_task *t, const struct ppi_result *
 static void set_failure(struct pp_server *s, struct ppi_task *t, const struct ppi_result *r)
 {
     struct ppi_task_extra *extra = ppi_server_extra(s, t);
-    t->bytes = 0;
     if (!extra) return;
     extra->code = r->code;
     extra->signal = r->signal;
     free(extra->message);
-    extra->message = failure_message(t, r);
+    extra->message = failure_message(t, extra, r);
 }
 
-static void set_value(struct pp_server *s, struct ppi_task *t, struct ppi_result *r)
+static void set_large_value(struct pp_server *s, struct ppi_task *t, struct ppi_result *r)
 {
-    t->bytes = r->bytes;
-    if (r->bytes <= PPI_TASK_INLINE_RESULT) {
-        if (r->bytes) memcpy(t->u.result.value.in, r->data, r->bytes);
-        return;
-    }
     if (r->loan) {
         t->flags |= PPI_TASK_LOAN;
         t->u.result.value.lent.data = r->data;
@@ -124,23 +120,25 @@ static void set_value(struct pp_server *s, struct ppi_task *t, struct ppi_result
         snprintf(text, sizeof text, "no memory for the result of %llu bytes", (unsigned long long)r->bytes);
         struct ppi_result none = {.status = PP_ERR_NOMEM, .data = text, .bytes = strlen(text)};
         t->status = PP_ERR_NOMEM;
+        t->small = 0;
         set_failure(s, t, &none);
         return;
     }
     t->flags |= PPI_TASK_BLOCK;
     t->u.result.value.offset = offset;
+    t->u.result.value.bytes = r->bytes;
 }
 
 /* The end of a task, callbacks included: tells whoever waits. */
 void ppi_server_tell(struct pp_server *s, struct ppi_task *t, uint32_t index)
 {
-    if (!t->extra || !t->extra->told) {
+    struct ppi_task_extra *extra = ppi_task_extra_of(&s->store, t);
+    if (!extra || !extra->told) {
         if ((t->flags & (PPI_TASK_HELD | PPI_TASK_MAPPED)) == PPI_TASK_HELD)
             ppi_groups_list(&s->groups, t, index);
         else
-            ppi_groups_unhide(&s->groups, t->group);
-        ppi_groups_called(&s->groups, t->group);
-        ppi_watchers_tell(t, 0);
+            ppi_groups_ended(&s->groups, t->group);
+        if (extra) ppi_watchers_tell(extra, t->status, 0);
     }
     if (s->waiting > s->driving) s->wake_waiters = 1;
     if (!(t->flags & PPI_TASK_HELD)) ppi_server_dispose(s, t, index);
@@ -157,9 +155,10 @@ static void count(struct pp_server *s, struct ppi_task *t, uint32_t index)
         s->cancelled++;
     else
         s->failed++;
-    ppi_groups_finished(&s->groups, t->group);
-    if (t->extra && t->extra->callbacks) {
-        ppi_watchers_tell(t, 1); /* waits on the callback thread do not wait for callbacks */
+    struct ppi_task_extra *extra = ppi_task_extra_of(&s->store, t);
+    if (extra && extra->callbacks) {
+        ppi_groups_calls(&s->groups, t->group);
+        ppi_watchers_tell(extra, t->status, 1); /* waits on the callback thread do not wait for callbacks */
         if (s->waiting > s->driving) s->wake_waiters = 1;
         ppi_callbacks_due(s, index);
         return;
@@ -187,7 +186,7 @@ static void complete_later(struct pp_server *s, struct ppi_task *t, uint32_t ind
         s->deferred_room = room;
     }
     s->deferred[s->deferred_count++] = index;
-    t->next = PPI_TASK_STORED;
+    t->stored = 1;
 }
 
 void ppi_server_complete_deferred(struct pp_server *s)
@@ -203,14 +202,19 @@ static void store(struct pp_server *s, struct ppi_task *t, struct ppi_result *r)
         r->status = PP_ERR_CANCELLED; /* it ended otherwise, but too late */
         r->bytes = 0;
     }
-    t->worker = (uint32_t)r->worker & PPI_TASK_NO_WORKER;
-    t->status = (signed char)r->status; /* all codes fit; last, since it is a part of the same word */
-    t->pid = (uint32_t)r->pid;
+    t->status = (int16_t)r->status; /* all codes fit */
+    if (!(t->flags & PPI_TASK_LINKED)) t->pid = (uint32_t)r->pid;
     ppi_task_set_times(t, s->opened_ns, r->started_ns, r->finished_ns);
-    if (r->status == PP_OK)
-        set_value(s, t, r);
-    else
+    if (r->status != PP_OK) {
+        ppi_task_set_worker(t, r->worker, 0);
         set_failure(s, t, r);
+    } else if (r->bytes <= PPI_TASK_INLINE_RESULT) {
+        ppi_task_set_worker(t, r->worker, (unsigned)r->bytes);
+        if (r->bytes) memcpy(t->u.result.value.in, r->data, r->bytes);
+    } else {
+        ppi_task_set_worker(t, r->worker, PPI_TASK_NOT_INLINE);
+        set_large_value(s, t, r);
+    }
 }
 
 void ppi_server_end(struct pp_server *s, uint32_t index, int status, const char *why)
@@ -231,9 +235,11 @@ void ppi_server_end(struct pp_server *s, uint32_t index, int status, const char 
 int ppi_server_requeue(struct pp_server *s, uint32_t index)
 {
     struct ppi_task *t = ppi_store_at(&s->store, index);
-    if (ppi_scheduler_push(&s->scheduler, index, ppi_task_priority(t), 1) != PP_OK) return 0;
+    if (ppi_scheduler_push(&s->scheduler, index, ppi_task_priority(&s->store, t), 1) != PP_OK) return 0;
     /* Where a try before has failed, if one has. */
-    int slot, rank = t->worker == PPI_TASK_NO_WORKER ? -1 : ppi_ranks_find_worker(s, (int)t->worker, &slot);
+    const struct ppi_task_extra *extra = ppi_task_extra_of(&s->store, t);
+    int slot, rank = -1;
+    if (extra && extra->worker != PPI_TASK_NO_WORKER) rank = ppi_ranks_find_worker(s, (int)extra->worker, &slot);
     if (rank >= 0) t->agent = (uint16_t)rank;
     ppi_task_apply(t, PPI_EVENT_REQUEUE);
     t->attempts--;
@@ -258,12 +264,18 @@ static int give_to_others(struct pp_server *s, int rank, uint32_t index, struct 
     return 1;
 }
 
+static int tries_of(const struct pp_server *s, const struct ppi_task *t)
+{
+    const struct ppi_task_extra *extra = ppi_task_extra_of(&s->store, t);
+    return extra ? extra->retries + extra->losses : s->options.retries;
+}
+
 void ppi_server_outcome(struct pp_server *s, int rank, uint64_t id, uint16_t attempt, struct ppi_result *r)
 {
     uint32_t index;
     struct ppi_task *t = ppi_store_find(&s->store, id, &index);
     /* A late word about a task that was given up, or to another: dropped. */
-    if (!t || t->agent != rank || t->attempts != attempt || t->next == PPI_TASK_STORED ||
+    if (!t || t->agent != rank || t->attempts != attempt || t->stored ||
         (t->state != PPI_TASK_ASSIGNED && t->state != PPI_TASK_RUNNING && t->state != PPI_TASK_CANCELLING))
         return;
     uint64_t took = r->finished_ns - r->started_ns;
@@ -275,11 +287,11 @@ void ppi_server_outcome(struct pp_server *s, int rank, uint64_t id, uint16_t att
     s->ranks[rank].job_time_ns += took;
     /* Not what never began, as after an initializer that crashes. */
     int again = (r->status == PP_ERR_CRASHED || r->status == PP_ERR_TIMEOUT) && r->worker >= 0 &&
-                t->state != PPI_TASK_CANCELLING &&
-                t->attempts <= (t->extra ? t->extra->retries + t->extra->losses : s->options.retries);
-    if (again && ppi_scheduler_push(&s->scheduler, index, ppi_task_priority(t), 1) == PP_OK) {
+                t->state != PPI_TASK_CANCELLING && t->attempts <= tries_of(s, t);
+    if (again && ppi_scheduler_push(&s->scheduler, index, ppi_task_priority(&s->store, t), 1) == PP_OK) {
+        struct ppi_task_extra *extra = ppi_server_extra(s, t);
         ppi_task_apply(t, PPI_EVENT_REQUEUE);
-        t->worker = (uint32_t)r->worker & PPI_TASK_NO_WORKER;
+        if (extra) extra->worker = (uint32_t)r->worker & PPI_TASK_NO_WORKER; /* without memory it may run there again */
         s->retried++;
         ppi_log(PP_LOG_INFO, "task %llu: %.*s; trying again", (unsigned long long)t->number, (int)r->bytes,
                 (const char *)r->data);
@@ -298,12 +310,12 @@ void ppi_server_started(struct pp_server *s, int rank, const struct ppi_wire_sta
 {
     uint32_t index;
     struct ppi_task *t = ppi_store_find(&s->store, w->id, &index);
-    if (!t || t->agent != rank || t->attempts != w->attempt || t->next == PPI_TASK_STORED) return; /* late */
+    if (!t || t->agent != rank || t->attempts != w->attempt || t->stored) return; /* late */
     struct ppi_task_extra *extra = ppi_server_extra(s, t);
     if (!extra || !ppi_task_apply(t, PPI_EVENT_START)) return;
     extra->started_ns = now_ns - (w->age_ns < now_ns ? w->age_ns : 0);
     extra->pid = (long)w->pid;
-    t->worker = (uint32_t)w->worker & PPI_TASK_NO_WORKER;
+    extra->worker = (uint32_t)w->worker & PPI_TASK_NO_WORKER;
 }
 
 void ppi_server_output(void *ctx, int stream, const char *text, size_t bytes)

@@ -131,7 +131,7 @@ void ppi_groups_undone(struct ppi_groups *g, int group)
     drop_if_empty(g, group);
 }
 
-void ppi_groups_finished(struct ppi_groups *g, int group)
+void ppi_groups_calls(struct ppi_groups *g, int group)
 {
     g->groups[group].tasks--;
     g->groups[group].callbacks++;
@@ -139,8 +139,8 @@ void ppi_groups_finished(struct ppi_groups *g, int group)
 
 void ppi_groups_called(struct ppi_groups *g, int group)
 {
+    g->groups[group].tasks++;
     g->groups[group].callbacks--;
-    drop_if_empty(g, group);
 }
 
 void ppi_groups_hide(struct ppi_groups *g, int group)
@@ -150,10 +150,12 @@ void ppi_groups_hide(struct ppi_groups *g, int group)
     g->hidden++;
 }
 
-void ppi_groups_unhide(struct ppi_groups *g, int group)
+void ppi_groups_ended(struct ppi_groups *g, int group)
 {
+    g->groups[group].tasks--;
     g->groups[group].hidden--;
     g->hidden--;
+    drop_if_empty(g, group);
 }
 
 static int is_listed(const struct ppi_groups *g, struct ppi_finished f)
@@ -162,8 +164,8 @@ static int is_listed(const struct ppi_groups *g, struct ppi_finished f)
     return t->generation == f.generation && t->flags & PPI_TASK_LISTED;
 }
 
-/* The array has come to its end: what is still listed moves to its beginning. That is half of it at most, so that as many tasks as
- * are looked at here have been listed since the last time. */
+/* The array has come to its end: what is still listed moves to its beginning. That is half of it at most: for every two
+ * entries that are looked at here a task has been listed since the last time. */
 __attribute__((noinline)) static void compact(const struct ppi_groups *g, struct ppi_group *it)
 {
     size_t kept = 0;
@@ -178,6 +180,7 @@ void ppi_groups_list(struct ppi_groups *g, struct ppi_task *t, uint32_t index)
 {
     struct ppi_group *it = &g->groups[t->group];
     if (it->end == it->room) compact(g, it);
+    it->tasks--;
     t->flags |= PPI_TASK_LISTED;
     it->finished[it->end++] = (struct ppi_finished){index, t->generation};
     if (it->listed++) return;

@@ -71,7 +71,7 @@ struct ppi_loan *ppi_lent_take(struct pp_server *s, int rank, const struct ppi_w
     struct ppi_lent_segment *segment = *find(&s->ranks[rank], place->segment);
     struct lent *lent = segment && ppi_peer_has(&segment->memory, place->offset, bytes) ? calloc(1, sizeof *lent) : NULL;
     if (!lent) return NULL;
-    *lent = (struct lent){.segment = segment, .rank = rank, .name = place->loan};
+    *lent = (struct lent){.loan.bytes = bytes, .segment = segment, .rank = rank, .name = place->loan};
     segment->loans++;
     *data = segment->memory.base + place->offset;
     return &lent->loan;

@@ -34,10 +34,10 @@ static void give_away(struct pp_server *s, uint32_t index, const char *why)
     /* In a crowd a rank that runs tasks itself does not say which one it begins: it may have been any of them. */
     int untold = s->ranks[t->agent].is_worker && s->scheduler.crowded;
     int began = t->state == PPI_TASK_RUNNING || (untold && t->state == PPI_TASK_ASSIGNED);
-    struct ppi_task_extra *extra = began ? ppi_server_extra(s, t) : t->extra;
-    if (t->extra) t->extra->stream = NULL; /* what it still sends matters to nobody */
-    int in_place = s->ranks[t->agent].reads_arguments && (t->flags & PPI_TASK_BLOCK) && t->bytes > PPI_WIRE_INLINE_MAX;
-    if (in_place && ppi_server_extra(s, t)) t->extra->args_stay = 1;
+    int in_place = s->ranks[t->agent].reads_arguments && ppi_task_args_bytes(t) > PPI_WIRE_INLINE_MAX;
+    struct ppi_task_extra *extra = began || in_place ? ppi_server_extra(s, t) : ppi_task_extra_of(&s->store, t);
+    if (extra) extra->stream = NULL; /* what it still sends matters to nobody */
+    if (extra && in_place) extra->args_stay = 1;
     if (t->state == PPI_TASK_CANCELLING) {
         ppi_server_end(s, index, PP_ERR_CANCELLED, "");
         return;
@@ -54,7 +54,7 @@ static void give_away(struct pp_server *s, uint32_t index, const char *why)
     s->assigned--;
     if (!began) return;
     ppi_task_apply(t, PPI_EVENT_REQUEUE);
-    t->worker = PPI_TASK_NO_WORKER; /* nobody can take it for that one's any more */
+    extra->worker = PPI_TASK_NO_WORKER; /* nobody can take it for that one's any more */
     s->retried++;
 }
 
@@ -88,7 +88,7 @@ static void lose(struct pp_server *s, int rank, const char *how)
     /* Once for a lost rank, and not on the way of any task. */
     for (uint32_t i = 0; i < s->store.used; i++) {
         const struct ppi_task *t = ppi_store_at(&s->store, i);
-        if (t->agent != rank || t->next == PPI_TASK_STORED) continue;
+        if (t->agent != rank || t->stored) continue;
         if (t->state == PPI_TASK_ASSIGNED || t->state == PPI_TASK_RUNNING || t->state == PPI_TASK_CANCELLING)
             give_away(s, i, why);
     }

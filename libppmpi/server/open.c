@@ -46,7 +46,7 @@ static void release(struct pp_server *s)
     for (int i = 0; i < 2; i++) free(s->output[i].text);
     ppi_functions_destroy(s->functions);
     ppi_scheduler_fini(&s->scheduler);
-    for (uint32_t i = 0; i < s->store.used; i++) ppi_callbacks_drop(ppi_store_at(&s->store, i));
+    for (uint32_t i = 0; i < s->store.extra_count; i++) ppi_callbacks_drop(s->store.extras[i].extra);
     ppi_groups_fini(&s->groups);
     ppi_modules_fini(s);
     ppi_shares_fini(s);

@@ -63,7 +63,8 @@ static void stream_sent(void *ctx)
         ppi_arena_free(&s->workspace.arena, stream->offset, stream->bytes);
     } else {
         struct ppi_task *t = ppi_store_find(&s->store, stream->id, &index);
-        if (t && t->extra && t->extra->stream == stream) t->extra->stream = NULL;
+        struct ppi_task_extra *extra = t ? ppi_task_extra_of(&s->store, t) : NULL;
+        if (extra && extra->stream == stream) extra->stream = NULL;
     }
     ppi_lock_give(&s->lock);
     free(stream);

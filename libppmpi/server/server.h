@@ -222,6 +222,11 @@ void ppi_server_give_up(struct pp_server *s, struct ppi_task *task);
 /* With the lock held, which is released in between: what was given up loses its memory, where that takes long. */
 void ppi_server_purge(struct pp_server *s);
 const void *ppi_server_result_data(struct pp_server *s, const struct ppi_task *task);
+static inline uint64_t ppi_server_result_bytes(const struct ppi_task *task)
+{
+    if (task->small != PPI_TASK_NOT_INLINE) return task->small;
+    return task->flags & PPI_TASK_LOAN ? task->u.result.value.lent.loan->bytes : task->u.result.value.bytes;
+}
 
 static inline void ppi_server_begin_stream(struct pp_server *s, struct ppi_outgoing_stream *stream) /* with the next step */
 {
@@ -293,7 +298,7 @@ int ppi_server_resize(struct pp_server *s, int workers); /* PP_AUTODETECT = by t
 void ppi_server_know_workers(struct pp_server *s); /* rank 0's, as they come and go by themselves */
 
 /* wait.c */
-void ppi_watchers_tell(struct ppi_task *task, int only_on_callback_thread);
+void ppi_watchers_tell(struct ppi_task_extra *extra, int status, int only_on_callback_thread);
 
 /* balance.c, with the lock held */
 void ppi_server_balance(struct pp_server *s, uint64_t now_ns);

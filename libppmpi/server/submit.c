@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+_Static_assert(PPI_FUNCTIONS_MAX <= UINT16_MAX + 1, "a function's number fits into the record");
+
 #define LOOK_EVERY 64     /* submissions, */
 #define LOOK_NS 20000     /* … or after so long */
 #define BURST_NS 2000     /* a submission that comes so soon after another will be followed by more */
@@ -103,13 +105,13 @@ int ppi_server_submit(struct pp_server *s, pp_function fn, const void *args, siz
     }
     struct ppi_task *task = ppi_store_at(&s->store, index);
     task->submitted_ns = now;
-    task->function = function;
-    task->bytes = bytes;
-    task->u.args.tag = tag;
+    task->function = (uint16_t)function;
+    ppi_task_set_tag(task, tag, bytes);
     task->flags = PPI_TASK_HELD;
     if (offset) {
         task->flags |= PPI_TASK_BLOCK;
         task->u.args.offset = offset;
+        task->u.args.bytes = bytes;
         void *to = s->workspace.segment.base + offset;
         fill_rank = fresh ? 0 : ppi_fill_rank(s, bytes);
         if (bytes <= PPI_COPY_UNLOCKED) {
@@ -127,16 +129,15 @@ int ppi_server_submit(struct pp_server *s, pp_function fn, const void *args, siz
         goto out;
     if (options && options->group && (status = ppi_groups_make(&s->groups, options->group, &group)) != PP_OK) goto out;
     if ((status = ppi_groups_submitted(&s->groups, group)) != PP_OK) goto out;
-    task->group = (uint16_t)group;
     /* In a crowd the queue must grow while tasks are handed out, or each leaves alone as soon as it is there. */
     int only_queue = s->scheduler.crowded && !s->callers_only && now + s->opened_ns < s->pause_ns;
     int rank = fill_rank || only_queue ? -1 : ppi_server_direct(s);
-    if (!fill_rank && rank < 0 && (status = ppi_scheduler_push(&s->scheduler, index, ppi_task_priority(task), 0)) != PP_OK) {
+    if (!fill_rank && rank < 0 && (status = ppi_scheduler_push(&s->scheduler, index, ppi_task_priority(&s->store, task), 0)) != PP_OK) {
         ppi_groups_undone(&s->groups, group);
         goto out;
     }
     ppi_task_apply(task, PPI_EVENT_SUBMIT);
-    task->number = ++s->store.submitted; /* only now: nothing can fail, and the lock is not released any more */
+    ppi_task_set_number(task, ++s->store.submitted, group); /* only now: nothing can fail, and the lock is not released any more */
     if (mapped) {
         task->flags |= PPI_TASK_MAPPED;
         ppi_groups_hide(&s->groups, group);
@@ -166,8 +167,9 @@ out:
         if (offset) ppi_arena_free(&s->workspace.arena, offset, bytes);
         if (index != PPI_TASK_NONE) {
             struct ppi_task *undone = ppi_store_at(&s->store, index);
-            if (undone->extra && undone->extra->callbacks) s->with_callbacks--;
-            ppi_callbacks_drop(undone);
+            struct ppi_task_extra *extra = ppi_task_extra_of(&s->store, undone);
+            if (extra && extra->callbacks) s->with_callbacks--;
+            ppi_callbacks_drop(extra);
             ppi_store_recycle(&s->store, index);
         }
         ppi_server_purge(s);

@@ -19,10 +19,10 @@ struct one {
     uint64_t id;
 };
 
-int ppi_task_is_ready(const struct ppi_task *t)
+int ppi_task_is_ready(const struct pp_server *s, const struct ppi_task *t)
 {
     if (t->state != PPI_TASK_FINISHED) return 0;
-    return !(t->flags & PPI_TASK_CALLING) || t->extra->told || ppi_callbacks_here();
+    return !(t->flags & PPI_TASK_CALLING) || ppi_task_extra_of(&s->store, t)->told || ppi_callbacks_here();
 }
 
 int ppi_task_is_held(const struct ppi_task *t)
@@ -38,14 +38,14 @@ static int one_finished(void *arg)
     const struct one *one = arg;
     uint32_t index;
     const struct ppi_task *t = ppi_store_find(&one->s->store, one->id, &index);
-    return !t || !ppi_task_is_held(t) || ppi_task_is_ready(t);
+    return !t || !ppi_task_is_held(t) || ppi_task_is_ready(one->s, t);
 }
 
 int ppi_wait_one(struct pp_server *s, pp_future f, uint64_t deadline_ns, const char *call, struct ppi_task **task, uint32_t *index)
 {
     struct ppi_task *t = ppi_store_find(&s->store, f.id, index);
     if (!t || !ppi_task_is_held(t)) return ppi_wait_bad_handle(f, call, NULL);
-    if (!ppi_task_is_ready(t)) {
+    if (!ppi_task_is_ready(s, t)) {
         struct one one = {s, f.id};
         int status = ppi_server_wait(s, one_finished, &one, deadline_ns);
         if (status != PP_OK) return status;
@@ -99,15 +99,15 @@ static void unlink_watcher(struct ppi_watcher *w)
     w->previous = NULL;
 }
 
-void ppi_watchers_tell(struct ppi_task *task, int only_on_callback_thread)
+void ppi_watchers_tell(struct ppi_task_extra *extra, int status, int only_on_callback_thread)
 {
-    for (struct ppi_watcher *w = task->extra ? task->extra->watchers : NULL, *next; w; w = next) {
+    for (struct ppi_watcher *w = extra->watchers, *next; w; w = next) {
         struct ppi_watch *watch = w->watch;
         next = w->next;
         if (only_on_callback_thread && !watch->on_callback_thread) continue;
         unlink_watcher(w);
         watch->open--;
-        if (watch->hit || (watch->only_failed && task->status == PP_OK)) continue;
+        if (watch->hit || (watch->only_failed && status == PP_OK)) continue;
         watch->hit = 1;
         watch->found = w->index;
     }
@@ -136,7 +136,7 @@ int ppi_wait_some(struct pp_server *s, const pp_future *f, size_t n, uint64_t de
         uint32_t at;
         struct ppi_task *t = f[i].id ? ppi_store_find(&s->store, f[i].id, &at) : NULL;
         if (!t) continue;
-        if (ppi_task_is_ready(t)) {
+        if (ppi_task_is_ready(s, t)) {
             if (only_failed && t->status == PP_OK) continue;
             watch.hit = 1;
             watch.found = i;

@@ -16,7 +16,7 @@ int ppi_wait_group(struct pp_server *s, const char *name, uint64_t deadline_ns);
 int ppi_wait_next(struct pp_server *s, const char *name, uint64_t deadline_ns, pp_future *f);
 
 /* Whether a wait on this thread is over; whether this thread may still use the future. */
-int ppi_task_is_ready(const struct ppi_task *task);
+int ppi_task_is_ready(const struct pp_server *s, const struct ppi_task *task);
 int ppi_task_is_held(const struct ppi_task *task);
 
 /* PP_ERR_HANDLE: the future is null, or (the one at *index of an array, when index is given) stale or foreign. */

@@ -1,5 +1,5 @@
-/* A length of time in 32 bits: 27 of a number and 5 of a power of two by which it is multiplied. Exact to the nanosecond up to 134 ms,
- * to 2^-27 of itself above, and no more than nine years. Longer spans are larger as numbers, too. */
+/* A length of time in 32 bits: 27 of a number and 5 of a power of two by which it is multiplied. Exact to the nanosecond
+ * up to 134 ms, to 2^-27 of itself above, and no more than nine years. Longer spans are larger as numbers, too. */
 #ifndef PPI_TASK_SPAN_H
 #define PPI_TASK_SPAN_H
 

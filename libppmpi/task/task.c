@@ -18,18 +18,18 @@ void ppi_store_init(struct ppi_task_store *store)
     store->generation = 1 + (atomic_fetch_add(&generations, 1) & 0xff) * 0x01000193u;
 }
 
-static void free_extra(struct ppi_task *task)
+static void free_extra(struct ppi_task_extra *extra)
 {
-    if (!task->extra) return;
-    free(task->extra->name);
-    free(task->extra->message);
-    free(task->extra);
-    task->extra = NULL;
+    if (!extra) return;
+    free(extra->name);
+    free(extra->message);
+    free(extra);
 }
 
 void ppi_store_fini(struct ppi_task_store *store)
 {
-    for (uint32_t i = 0; i < store->used; i++) free_extra(ppi_store_at(store, i));
+    for (uint32_t i = 0; i < store->extra_count; i++) free_extra(store->extras[i].extra);
+    free(store->extras);
     for (uint32_t i = 0; i < store->slab_count; i++) free(store->slabs[i]);
     free(store->slabs);
     free(store->ahead);
@@ -92,20 +92,28 @@ uint32_t ppi_store_new(struct ppi_task_store *store)
     task->state = PPI_TASK_FREE;
     task->flags = 0;
     task->attempts = 0;
-    task->next = PPI_TASK_NONE;
-    task->extra = NULL;
+    ppi_task_set_number(task, 0, 0);
+    task->next = 0;
+    task->extra = 0;
     task->agent = 0;
-    task->group = 0;
-    task->pid = 0;
-    task->worker = PPI_TASK_NO_WORKER;
-    task->status = 0;
-    task->number = 0;
+    task->function = 0;
+    ppi_task_set_tag(task, 0, 0);
     return index;
 }
 
-static void put_among_free(struct ppi_task_store *store, uint32_t index)
+/* The task's place in the table is another's from now on. */
+__attribute__((noinline)) static void drop_extra(struct ppi_task_store *store, struct ppi_task *task)
 {
-    ppi_store_at(store, index)->next = store->free;
+    struct ppi_extra_place *place = &store->extras[task->extra - 1];
+    free_extra(place->extra);
+    *place = (struct ppi_extra_place){NULL, store->free_extra};
+    store->free_extra = task->extra;
+    task->extra = 0;
+}
+
+static void put_among_free(struct ppi_task_store *store, struct ppi_task *task, uint32_t index)
+{
+    task->next = store->free;
     store->free = index;
 }
 
@@ -113,16 +121,20 @@ void ppi_store_recycle(struct ppi_task_store *store, uint32_t index)
 {
     struct ppi_task *task = ppi_store_at(store, index);
     assert(task->state == PPI_TASK_FREE);
-    free_extra(task);
-    if (++task->generation == 0) task->generation = 1; /* the null future stays null */
-    if (!(task->flags & PPI_TASK_LINKED)) put_among_free(store, index);
+    if (task->extra) drop_extra(store, task);
+    uint32_t generation = task->generation + 1;
+    task->generation = generation ? generation : 1; /* the null future stays null */
+    if (!(task->flags & PPI_TASK_LINKED)) put_among_free(store, task, index);
 }
 
 void ppi_store_unlinked(struct ppi_task_store *store, uint32_t index)
 {
     struct ppi_task *task = ppi_store_at(store, index);
     task->flags &= (uint8_t)~PPI_TASK_LINKED;
-    if (task->state == PPI_TASK_FREE) put_among_free(store, index);
+    if (task->state == PPI_TASK_FREE)
+        put_among_free(store, task, index);
+    else
+        task->pid = 0; /* it is no link any more */
 }
 
 struct ppi_task *ppi_store_find(const struct ppi_task_store *store, uint64_t id, uint32_t *index)
@@ -144,11 +156,35 @@ int ppi_task_apply(struct ppi_task *task, enum ppi_task_event event)
     return 1;
 }
 
-struct ppi_task_extra *ppi_task_extra(struct ppi_task *task, uint64_t timeout_ns, int retries)
+/* 1 + index of a place that is nobody's; 0 without memory. */
+static uint32_t find_place(struct ppi_task_store *store)
 {
-    if (!task->extra && (task->extra = calloc(1, sizeof *task->extra))) {
-        task->extra->timeout_ns = timeout_ns;
-        task->extra->retries = retries;
+    if (store->free_extra) return store->free_extra;
+    if (store->extra_count == store->extra_room) {
+        uint32_t room = store->extra_room < PPI_TASK_NONE / 2 ? 2 * store->extra_room : PPI_TASK_NONE;
+        if (room == 0) room = 64;
+        struct ppi_extra_place *grown = realloc(store->extras, room * sizeof *grown);
+        if (!grown) return 0;
+        store->extras = grown;
+        store->extra_room = room;
     }
-    return task->extra;
+    store->extras[store->extra_count] = (struct ppi_extra_place){NULL, 0};
+    store->free_extra = ++store->extra_count;
+    return store->free_extra;
+}
+
+struct ppi_task_extra *ppi_task_extra(struct ppi_task_store *store, struct ppi_task *task, uint64_t timeout_ns,
+                                      int retries)
+{
+    if (task->extra) return ppi_task_extra_of(store, task);
+    uint32_t at = find_place(store);
+    struct ppi_task_extra *extra = at ? calloc(1, sizeof *extra) : NULL;
+    if (!extra) return NULL;
+    extra->timeout_ns = timeout_ns;
+    extra->retries = retries;
+    extra->worker = PPI_TASK_NO_WORKER;
+    store->free_extra = store->extras[at - 1].next_free;
+    store->extras[at - 1].extra = extra;
+    task->extra = at;
+    return extra;
 }

@@ -237,7 +237,7 @@ static uint32_t push_failed(int agent, int priority)
     struct ppi_task *t = ppi_store_at(&store, task);
     t->attempts = 1;
     t->agent = (uint16_t)agent;
-    t->worker = 7;
+    ppi_task_extra(&store, t, 0, 0)->worker = 7;
     return task;
 }
 

@@ -54,7 +54,8 @@ START_TEST(longer_spans_are_not_shorter)
 {
     struct random r = random_begin("monotonic");
     for (int i = 0; i < 1000000; i++) {
-        uint64_t a = random_magnitude(&r, 64), b = i % 2 ? random_magnitude(&r, 64) : a + random_below(&r, 1 + (a >> 24));
+        uint64_t a = random_magnitude(&r, 64);
+        uint64_t b = i % 2 ? random_magnitude(&r, 64) : a + random_below(&r, 1 + (a >> 24));
         uint64_t less = a < b ? a : b, more = a < b ? b : a;
         INSIST(ppi_span_of(less) <= ppi_span_of(more));
         INSIST(kept(less) <= kept(more));

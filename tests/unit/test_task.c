@@ -183,11 +183,13 @@ START_TEST(fresh_record_has_nothing_of_the_last)
     uint32_t index;
     submit(&index);
     struct ppi_task *t = ppi_store_at(&store, index);
-    struct ppi_task_extra *e = ppi_task_extra(t, 5, 3);
+    struct ppi_task_extra *e = ppi_task_extra(&store, t, 5, 3);
     ck_assert_ptr_nonnull(e);
-    ck_assert_ptr_eq(ppi_task_extra(t, 6, 4), e); /* the first defaults stay */
+    ck_assert_ptr_eq(ppi_task_extra_of(&store, t), e);
+    ck_assert_ptr_eq(ppi_task_extra(&store, t, 6, 4), e); /* the first defaults stay */
     ck_assert_uint_eq(e->timeout_ns, 5);
     ck_assert_int_eq(e->retries, 3);
+    ck_assert_uint_eq(e->worker, PPI_TASK_NO_WORKER);
     e->name = strdup("name");
     e->message = strdup("message");
     t->flags = PPI_TASK_HELD | PPI_TASK_BLOCK;
@@ -200,14 +202,17 @@ START_TEST(fresh_record_has_nothing_of_the_last)
     uint32_t again = ppi_store_new(&store);
     ck_assert_uint_eq(again, index);
     t = ppi_store_at(&store, again);
-    ck_assert_ptr_null(t->extra);
+    ck_assert_ptr_null(ppi_task_extra_of(&store, t));
     ck_assert_uint_eq(t->number, 0);
     ck_assert_int_eq(t->flags, 0);
     ck_assert_int_eq(t->attempts, 0);
     ck_assert_int_eq(t->status, 0);
-    ck_assert_int_eq((int)t->agent, 0);
+    ck_assert_int_eq(t->agent, 0);
+    ck_assert_int_eq((int)t->group, 0);
+    ck_assert_uint_eq(t->tag, 0);
+    ck_assert_uint_eq(t->small, 0);
+    ck_assert_uint_eq(t->stored, 0);
     ck_assert_int_eq(t->state, PPI_TASK_FREE);
-    ck_assert_uint_eq(t->next, PPI_TASK_NONE);
 }
 END_TEST
 
@@ -217,10 +222,108 @@ START_TEST(every_status_fits_into_the_record)
     submit(&index);
     struct ppi_task *t = ppi_store_at(&store, index);
 #define X(name, value, text)                          \
-    t->status = (signed char)PP_##name;               \
+    t->status = (int16_t)PP_##name;                   \
     ck_assert_int_eq((int)t->status, (int)PP_##name);
     PP_STATUS_LIST(X)
 #undef X
+}
+END_TEST
+
+START_TEST(fields_that_share_a_word_leave_each_other_alone)
+{
+    uint32_t index;
+    submit(&index);
+    struct ppi_task *t = ppi_store_at(&store, index);
+    ppi_task_set_number(t, 0xfedcba987654, 0x8001);
+    t->agent = 0xfffe;
+    t->function = 4095;
+    t->extra = 0;
+    for (uint64_t bytes = 0; bytes <= 40; bytes++) {
+        t->u.args.bytes = bytes;
+        ppi_task_set_tag(t, 0xabcdef, bytes);
+        ck_assert_uint_eq(ppi_task_args_bytes(t), bytes);
+        ck_assert_uint_eq(t->tag, 0xabcdef);
+        ck_assert_uint_eq(t->stored, 0);
+        ck_assert_uint_eq(t->function, 4095);
+        t->stored = 1;
+        ck_assert_uint_eq(ppi_task_args_bytes(t), bytes);
+        ck_assert_uint_eq(t->tag, 0xabcdef);
+    }
+    t->status = PP_ERR_CRASHED;
+    for (unsigned bytes = 0; bytes <= PPI_TASK_INLINE_RESULT; bytes++) {
+        ppi_task_set_worker(t, bytes % 2 ? -1 : 0x123456, bytes);
+        ck_assert_uint_eq(t->worker, bytes % 2 ? PPI_TASK_NO_WORKER : 0x123456);
+        ck_assert_uint_eq(t->small, bytes);
+        ck_assert_int_eq(t->status, PP_ERR_CRASHED);
+    }
+    ck_assert_uint_eq((uint64_t)t->number, 0xfedcba987654);
+    ck_assert_int_eq((int)t->group, 0x8001);
+    ck_assert_int_eq(t->agent, 0xfffe);
+}
+END_TEST
+
+START_TEST(pid_and_link_are_not_taken_for_each_other)
+{
+    uint32_t index, next, again;
+    submit(&index);
+    submit(&next);
+    struct ppi_task *t = ppi_store_at(&store, index);
+    t->flags = PPI_TASK_LINKED;
+    t->next = next;
+    ck_assert_int_eq(ppi_task_apply(t, PPI_EVENT_CANCEL), 1);
+    ck_assert_uint_eq(ppi_task_pid(t), 0); /* cancelled in the queue, and still there */
+    ppi_store_unlinked(&store, index);
+    ck_assert_uint_eq(ppi_task_pid(t), 0);
+    t->pid = 4711;
+    ck_assert_uint_eq(ppi_task_pid(t), 4711);
+    /* Given up while it is linked: its link stays, and its record is used again only when the queue has passed it. */
+    t->flags = PPI_TASK_LINKED;
+    t->next = next;
+    ck_assert_int_eq(ppi_task_apply(t, PPI_EVENT_RECYCLE), 1);
+    ppi_store_recycle(&store, index);
+    ck_assert_uint_eq(t->next, next);
+    submit(&again);
+    ck_assert_uint_ne(again, index);
+    ppi_store_unlinked(&store, index);
+    submit(&again);
+    ck_assert_uint_eq(again, index);
+}
+END_TEST
+
+START_TEST(each_task_has_its_own_extra_over_random_use)
+{
+    struct random r = random_begin("extras");
+    enum { MOST = 5000 };
+    static uint32_t index[MOST];
+    static int is_there[MOST], has_extra[MOST];
+    uint32_t most = 0, now = 0;
+    memset(is_there, 0, sizeof is_there);
+    for (int i = 0; i < 200000; i++) {
+        size_t k = random_below(&r, MOST);
+        if (!is_there[k]) {
+            submit(&index[k]);
+            is_there[k] = 1;
+            has_extra[k] = 0;
+        } else if (random_below(&r, 3) == 0) {
+            give_up(index[k]);
+            is_there[k] = 0;
+            now -= (uint32_t)has_extra[k];
+            continue;
+        }
+        struct ppi_task *t = ppi_store_at(&store, index[k]);
+        struct ppi_task_extra *e = ppi_task_extra_of(&store, t);
+        INSIST(!e == !has_extra[k]);
+        INSIST(ppi_task_priority(&store, t) == (e ? (int)k : 0));
+        if (!e && random_below(&r, 2)) {
+            INSIST((e = ppi_task_extra(&store, t, 1, 2)) && e->priority == 0 && !e->name);
+            e->priority = (int)k;
+            INSIST((e->name = strdup("name")));
+            has_extra[k] = 1;
+            if (++now > most) most = now;
+        }
+        INSIST(!e || e->priority == (int)k);
+    }
+    ck_assert_uint_le(store.extra_count, most); /* places are used again */
 }
 END_TEST
 
@@ -257,7 +360,8 @@ START_TEST(times_are_kept_and_never_go_back)
     ck_assert_uint_eq(ppi_task_started_ns(t), 7000);
     ck_assert_uint_eq(ppi_task_finished_ns(t), 7000);
     ppi_task_set_times(t, opened_ns, opened_ns + 7000 + minute_ns, opened_ns + 7000 + 3 * minute_ns);
-    ck_assert_uint_le(ppi_task_started_ns(t) - minute_ns, 7000 + 450); /* 2^-27 of a minute is 447 ns */
+    /* 2^-27 of a minute is 447 ns. */
+    ck_assert_uint_le(ppi_task_started_ns(t) - minute_ns, 7000 + 450);
     ck_assert_uint_ge(ppi_task_started_ns(t) - minute_ns, 7000 - 450);
     ck_assert_uint_le(ppi_task_finished_ns(t) - 3 * minute_ns, 7000 + 1350);
     ck_assert_uint_ge(ppi_task_finished_ns(t) - 3 * minute_ns, 7000 - 1350);
@@ -314,6 +418,9 @@ int main(void)
     tcase_add_test(c, memory_of_the_next_slab_is_there_when_it_is_needed);
     tcase_add_test(c, every_status_fits_into_the_record);
     tcase_add_test(c, times_are_kept_and_never_go_back);
+    tcase_add_test(c, fields_that_share_a_word_leave_each_other_alone);
+    tcase_add_test(c, pid_and_link_are_not_taken_for_each_other);
+    tcase_add_test(c, each_task_has_its_own_extra_over_random_use);
     tcase_add_test(c, late_events_change_nothing);
     suite_add_tcase(suite, c);
     SRunner *runner = srunner_create(suite);
