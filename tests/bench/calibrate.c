@@ -1,10 +1,6 @@
 /* How many turns of the benchmark's work (bench.h) bare processes make in a microsecond, as many at once as there will be workers.
  *
- *     calibrate [--processes P] [--chunks N] [--touch M]
- *
- * With --touch it first writes to M mebibytes and gives them back: in a virtual machine the host finds memory for a page when the
- * guest first uses it, and takes it away when it has not been used for a while. That costs more than a task, and is no matter of
- * any program's.
+ *     calibrate [--processes P] [--chunks N]
  *
  * P processes at once time N short chunks each. turns_per_us is the mean over all chunks and processes: the peak to which
  * efficiency refers, as in Task Bench (Slaughter et al., SC 2020), where it is measured with all cores at work. Cores that share a
@@ -41,30 +37,17 @@ static struct rates measure(long chunks)
     return (struct rates){CHUNK_TURNS * (double)chunks / (1e6 * (start - began)), best};
 }
 
-/* As much of it as there is. */
-static void touch(size_t bytes)
-{
-    char *p = bytes ? mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) : MAP_FAILED;
-
-    if (p == MAP_FAILED) return;
-    madvise(p, bytes, MADV_HUGEPAGE); /* those are what is hard to find */
-    for (size_t at = 0; at < bytes; at += 4096) p[at] = 1;
-    munmap(p, bytes);
-}
-
 int main(int argc, char **argv)
 {
-    long processes = 2, chunks = 4000, mebibytes = 0;
+    long processes = 2, chunks = 4000;
     const struct bench_option options[] = {{"--processes", BENCH_COUNT, &processes},
-                                           {"--chunks", BENCH_COUNT, &chunks},
-                                           {"--touch", BENCH_COUNT, &mebibytes}};
+                                           {"--chunks", BENCH_COUNT, &chunks}};
     struct rates *rates, sum = {0, 0};
 
     if (!BENCH_PARSE(argc, argv, options) || processes > PROCESSES_MAX) {
-        fprintf(stderr, "usage: calibrate [--processes P] [--chunks N] [--touch M], P up to %d\n", PROCESSES_MAX);
+        fprintf(stderr, "usage: calibrate [--processes P] [--chunks N], P up to %d\n", PROCESSES_MAX);
         return 2;
     }
-    touch((size_t)mebibytes << 20);
     rates = mmap(NULL, (size_t)processes * sizeof *rates, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (rates == MAP_FAILED) {
         perror("calibrate");

@@ -4,7 +4,7 @@
  *     queue --cost --tasks N --few F        nanoseconds per task, submit all then fetch all, with F tasks and with N
  *
  * --cost runs the few often and takes the median, then the many twice: at first in memory that is new to the process,
- * which the system has to find and clear, then in the same again. Prints one line of key=value.
+ * which the system has to clear, then in the same again. Prints one line of key=value.
  */
 #include "farm.h"
 
@@ -60,6 +60,7 @@ static void cost(pp_server *server, size_t tasks, size_t few)
     warm_up(server);
     for (size_t i = 0; i < times; i++)
         ns[i] = ns_per_task(server, few, futures);
+    find_memory(tasks);
     cold = ns_per_task(server, tasks, futures);
     warm = ns_per_task(server, tasks, futures);
     printf("program=queue measure=cost workers=%d few=%zu few_ns=%.2f tasks=%zu new_ns=%.2f warm_ns=%.2f\n",

@@ -284,26 +284,12 @@ wait_for_quiet()
 
 started=$EPOCHREALTIME busy=$(busy_ticks) own=$(own_ticks)
 
-# touch_memory TASKS: of what is free, more than any program uses for so many tasks. A host takes back within seconds what the
-# program before has given back.
-touch_memory()
-{
-    local mebibytes
-    mebibytes=$(awk -v most="$(($1 / 1500))" '/^MemAvailable:/ { x = $2 / 4096; printf("%d", x < most ? x : most) }' /proc/meminfo)
-    run "$programs/calibrate" --processes 1 --chunks 1 --touch $((mebibytes + 1))
-}
-
 for ((round = 1; round <= rounds; round++)); do
-    touch_memory "$many"
     for ((i = 0; i < n; i++)); do
         name=${order[round % 2 ? i : n - 1 - i]}
         [ ! -t 2 ] || printf '\r\033[Kround %d of %d: %s' $round "$rounds" "$name" >&2
         [ "$patience" = 0 ] || wait_for_quiet
-        case $name in
-        rate_*) touch_memory "$tasks" ;;
-        cost) touch_memory "$many" ;;
-        curve_* | uneven_* | overlap) know_rate ;;
-        esac
+        case $name in curve_* | uneven_* | overlap) know_rate ;; esac
         measure "$name"
     done
 done
