@@ -3,6 +3,7 @@
 
 #include "channel/segment.h"
 #include "unit/random.h"
+#include "unit/suite.h"
 
 #include <check.h>
 #include <ppmpi.h>
@@ -387,9 +388,5 @@ int main(void)
     tcase_add_test_raise_signal(c, byte_before_a_block_is_out_of_reach, SIGSEGV);
     tcase_add_test_raise_signal(c, byte_before_the_first_block_is_out_of_reach, SIGSEGV);
     suite_add_tcase(suite, c);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return run_suite(suite);
 }

@@ -4,6 +4,7 @@
 #include "base/futex.h"
 #include "channel/doorbell.h"
 #include "unit/random.h"
+#include "unit/suite.h"
 
 #include <check.h>
 #include <pthread.h>
@@ -419,9 +420,5 @@ int main(void)
     tcase_add_loop_test(c, blocks_are_returned_while_the_worker_takes_them, 0, n);
     tcase_add_loop_test(c, no_wake_is_lost_when_both_sides_sleep, 3, 5);
     suite_add_tcase(suite, c);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return run_suite(suite);
 }

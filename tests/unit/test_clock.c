@@ -1,5 +1,6 @@
 /* The clock and what goes by the processor's counter. */
 #include "base/clock.h"
+#include "unit/suite.h"
 
 #include <check.h>
 #include <math.h>
@@ -106,9 +107,5 @@ int main(void)
     tcase_add_test(c, recent_time_is_no_older_than_microseconds);
     tcase_add_test(c, seconds_become_deadlines_and_time_outs);
     suite_add_tcase(suite, c);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return run_suite(suite);
 }

@@ -2,6 +2,7 @@
 #include "output/collect.h"
 
 #include "base/clock.h"
+#include "unit/suite.h"
 
 #include <check.h>
 #include <fcntl.h>
@@ -379,9 +380,5 @@ int main(void)
     tcase_add_test(c, lock_lets_one_in_at_a_time);
     tcase_add_loop_test(c, lock_that_nobody_of_us_holds_is_told_at_once, 0, 3);
     suite_add_tcase(suite, c);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return run_suite(suite);
 }

@@ -1,6 +1,7 @@
 /* The command lines of mpirun, mpiexec and srun, from what is asked for and from the environment. */
 #include "launch/command.h"
 #include "launch/watch.h"
+#include "unit/suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -249,9 +250,5 @@ int main(void)
     tcase_add_test(c, a_shell_reads_quoted_words_as_they_were);
     suite_add_tcase(suite, c);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return run_suite(suite);
 }

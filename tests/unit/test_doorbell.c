@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "unit/random.h"
+#include "unit/suite.h"
 
 #include <check.h>
 #include <pthread.h>
@@ -195,9 +196,5 @@ int main(void)
     tcase_add_loop_test(c, nothing_announced_is_slept_over, 0, 2);
     tcase_add_test(c, ping_pong_never_stops);
     suite_add_tcase(suite, c);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return run_suite(suite);
 }

@@ -4,6 +4,7 @@
 #include "function/function.h"
 #include "function/module.h"
 #include "unit/shell.h"
+#include "unit/suite.h"
 
 #include <check.h>
 #include <dlfcn.h>
@@ -597,9 +598,5 @@ int main(int argc, char **argv)
     tcase_add_test(tests, malformed_paths_are_refused);
     tcase_add_test(tests, build_id_text_is_hexadecimal);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

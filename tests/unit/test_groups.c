@@ -2,6 +2,7 @@
 #include "server/groups.h"
 
 #include "unit/random.h"
+#include "unit/suite.h"
 
 #include <check.h>
 #include <ppmpi.h>
@@ -353,9 +354,5 @@ int main(void)
     tcase_add_test(c, task_that_is_not_submitted_after_all_leaves_no_group);
     tcase_add_test(c, model_and_groups_agree_over_random_use);
     suite_add_tcase(suite, c);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

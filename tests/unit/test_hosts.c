@@ -1,5 +1,6 @@
 /* Lists of hosts and host files: what they may be, and the text when they are something else. */
 #include "launch/hosts.h"
+#include "unit/suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -148,9 +149,5 @@ int main(void)
     tcase_add_test(c, this_machine_is_known_by_its_names);
     suite_add_tcase(suite, c);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return run_suite(suite);
 }

@@ -1,5 +1,6 @@
 /* Who started this process, from every launcher's variables, and what of a launcher workers must not keep. */
 #include "launch/launch.h"
+#include "unit/suite.h"
 
 #include <check.h>
 #include <fcntl.h>
@@ -187,9 +188,5 @@ int main(int argc, char **argv)
     tcase_add_test(c, nothing_is_closed_in_a_program_started_plainly);
     suite_add_tcase(suite, c);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return run_suite(suite);
 }

@@ -2,6 +2,7 @@
 #include "output/lines.h"
 
 #include "unit/random.h"
+#include "unit/suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -185,9 +186,5 @@ int main(void)
     tcase_add_test(c, much_text_behind_the_beginning_of_a_line_leaves_in_whole_lines);
     tcase_add_test(c, random_chunks_give_whole_lines);
     suite_add_tcase(suite, c);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return run_suite(suite);
 }

@@ -1,6 +1,7 @@
 /* The lock that prefers a thread: it is a lock whoever is preferred, and somebody is. */
 #include "base/clock.h"
 #include "base/lock.h"
+#include "unit/suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -194,9 +195,5 @@ int main(void)
     tcase_add_test(tc, conditions_reach_whoever_waits);
     tcase_add_test(tc, a_wait_ends_at_its_time);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

@@ -2,6 +2,7 @@
 #include "transport/transport.h"
 
 #include "unit/random.h"
+#include "unit/suite.h"
 
 #include <check.h>
 #include <pthread.h>
@@ -411,9 +412,5 @@ int main(void)
     tcase_set_timeout(c, 60);
     tcase_add_loop_test(c, all_send_to_all_from_threads_of_their_own, 1, 6);
     suite_add_tcase(suite, c);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return run_suite(suite);
 }

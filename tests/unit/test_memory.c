@@ -2,6 +2,7 @@
 #include "base/memory.h"
 
 #include "channel/segment.h"
+#include "unit/suite.h"
 #include "unit/tree.h"
 
 #include <ppmpi.h>
@@ -125,9 +126,5 @@ int main(void)
     tcase_add_test(c, copies_arrive_in_fresh_and_in_used_memory);
     tcase_add_test(c, what_is_removed_is_zero_and_can_be_used_again);
     suite_add_tcase(suite, c);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return run_suite(suite);
 }

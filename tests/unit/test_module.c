@@ -9,6 +9,7 @@
 #include "module/hold.h"
 #include "module/load.h"
 #include "unit/shell.h"
+#include "unit/suite.h"
 
 #include <check.h>
 #include <dlfcn.h>
@@ -547,9 +548,5 @@ int main(void)
     tcase_add_test(tests, what_a_descriptor_is_of_now_has_a_path_of_its_own);
     tcase_add_test(tests, descriptors_are_given_back);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

@@ -2,6 +2,7 @@
 #include "base/options.h"
 
 #include "base/status.h"
+#include "unit/suite.h"
 
 #include <check.h>
 #include <math.h>
@@ -355,9 +356,5 @@ int main(void)
     tcase_add_test(c, size_that_nobody_set_is_refused);
     tcase_add_test(c, initializer_bytes_without_args_are_refused);
     suite_add_tcase(suite, c);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return run_suite(suite);
 }

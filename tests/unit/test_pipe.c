@@ -1,5 +1,6 @@
 /* SIGPIPE: passes inside MPI, and nowhere else. */
 #include "base/pipe.h"
+#include "unit/suite.h"
 
 #include <check.h>
 #include <errno.h>
@@ -102,9 +103,5 @@ int main(void)
     tcase_add_test_raise_signal(tcase, on_another_thread_it_ends_the_program, SIGPIPE);
     tcase_add_test(tcase, what_the_program_has_set_stays);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return run_suite(suite);
 }

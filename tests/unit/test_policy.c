@@ -2,6 +2,7 @@
 #include "base/policy.h"
 
 #include "unit/random.h"
+#include "unit/suite.h"
 
 #include <check.h>
 
@@ -108,9 +109,5 @@ int main(void)
     tcase_add_test(c, mean_stays_between_the_extremes_and_follows_a_change);
     tcase_add_test(c, largest_duration_is_no_trouble);
     suite_add_tcase(suite, c);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return run_suite(suite);
 }

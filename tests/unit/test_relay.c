@@ -1,5 +1,6 @@
 /* The stream from a launcher: reports are taken out wherever a read cuts them, everything else comes through as it was. */
 #include "launch/relay.h"
+#include "unit/suite.h"
 
 #include <check.h>
 #include <fcntl.h>
@@ -130,9 +131,5 @@ int main(void)
     tcase_add_test(c, a_reader_that_stops_is_waited_for_without_blocking);
     suite_add_tcase(suite, c);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return run_suite(suite);
 }

@@ -2,6 +2,7 @@
 #include "base/policy.h"
 #include "unit/random.h"
 #include "unit/scheduler.h"
+#include "unit/suite.h"
 
 #include <check.h>
 #include <ppmpi.h>
@@ -612,9 +613,5 @@ int main(void)
     tcase_add_test(c, new_tasks_go_directly_to_all_agents_in_turn);
     tcase_add_test(c, failed_task_that_is_cancelled_in_the_middle_of_the_queue_is_passed_over);
     suite_add_tcase(suite, c);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return run_suite(suite);
 }

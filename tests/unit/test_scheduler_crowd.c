@@ -2,6 +2,7 @@
 #include "base/policy.h"
 #include "unit/random.h"
 #include "unit/scheduler.h"
+#include "unit/suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -161,9 +162,5 @@ int main(void)
     tcase_add_test(c, all_come_to_an_end_together);
     tcase_add_test(c, any_durations);
     suite_add_tcase(suite, c);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return run_suite(suite);
 }

@@ -2,6 +2,7 @@
 #include "base/policy.h"
 #include "unit/random.h"
 #include "unit/scheduler.h"
+#include "unit/suite.h"
 
 #include <check.h>
 #include <ppmpi.h>
@@ -205,9 +206,5 @@ int main(void)
     tcase_add_test(c, every_task_is_assigned_once_in_order_and_within_credit);
     tcase_add_test(c, thousands_of_agents_are_all_used);
     suite_add_tcase(suite, c);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return run_suite(suite);
 }

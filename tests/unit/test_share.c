@@ -3,6 +3,7 @@
 
 #include "base/status.h"
 #include "unit/random.h"
+#include "unit/suite.h"
 
 #include <check.h>
 #include <pthread.h>
@@ -267,9 +268,5 @@ int main(void)
     tcase_add_test(c, a_descriptor_that_was_taken_away_does_no_harm);
     tcase_add_test(c, a_peer_reads_the_holder_s_memory);
     suite_add_tcase(suite, c);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return run_suite(suite);
 }

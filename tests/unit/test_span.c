@@ -2,6 +2,7 @@
 #include "task/span.h"
 
 #include "unit/random.h"
+#include "unit/suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -105,9 +106,5 @@ int main(void)
     tcase_add_test(c, all_that_32_bits_can_say_is_said_again);
     tcase_add_test(c, time_does_not_go_back);
     suite_add_tcase(suite, c);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return run_suite(suite);
 }

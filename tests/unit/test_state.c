@@ -1,6 +1,7 @@
 /* The table of a task's life, every state with every event, against what is written down here once more, and against
  * the drawing in task/state.h. */
 #include "task/state.h"
+#include "unit/suite.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -221,9 +222,5 @@ int main(void)
     tcase_add_test(c, whatever_happens_a_submitted_task_can_still_finish_once);
     tcase_add_test(c, drawing_shows_exactly_the_transitions_to_another_state);
     suite_add_tcase(suite, c);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return run_suite(suite);
 }

@@ -1,5 +1,6 @@
 /* Status texts, and the last error of each thread. */
 #include "base/status.h"
+#include "unit/suite.h"
 
 #include <check.h>
 #include <errno.h>
@@ -136,9 +137,5 @@ int main(void)
     tcase_add_test(c, long_text_is_cut);
     tcase_add_test(c, each_thread_has_its_own_last_error);
     suite_add_tcase(suite, c);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return run_suite(suite);
 }

@@ -2,6 +2,7 @@
 #include "task/task.h"
 
 #include "unit/random.h"
+#include "unit/suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -423,9 +424,5 @@ int main(void)
     tcase_add_test(c, each_task_has_its_own_extra_over_random_use);
     tcase_add_test(c, late_events_change_nothing);
     suite_add_tcase(suite, c);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return run_suite(suite);
 }

@@ -2,6 +2,7 @@
 #include "base/status.h"
 #include "topology/limits.h"
 #include "topology/topology.h"
+#include "unit/suite.h"
 
 #include <check.h>
 #include <sched.h>
@@ -363,9 +364,5 @@ int main(void)
     tcase_add_test(c, binding_does_nothing_on_an_invented_machine);
     suite_add_tcase(suite, c);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return run_suite(suite);
 }

@@ -2,6 +2,7 @@
 #include "topology/limits.h"
 #include "topology/topology.h"
 
+#include "unit/suite.h"
 #include "unit/tree.h"
 
 #include <check.h>
@@ -336,9 +337,5 @@ int main(void)
     tcase_add_loop_test(c, quota_is_the_least_of_all_ancestors_that_can_be_seen, 0, LENGTH(trees));
     suite_add_tcase(suite, c);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return run_suite(suite);
 }

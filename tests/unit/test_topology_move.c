@@ -1,6 +1,7 @@
 /* Moving the threads of another process to other processing units. Needs two of them. */
 #include "topology/limits.h"
 #include "topology/topology.h"
+#include "unit/suite.h"
 
 #include <check.h>
 #include <ppmpi.h>
@@ -130,9 +131,5 @@ int main(void)
     tcase_add_test(c, threads_follow_but_for_those_that_have_bound_themselves_elsewhere);
     tcase_add_test(c, process_that_is_elsewhere_stays_as_it_is);
     suite_add_tcase(suite, c);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return run_suite(suite);
 }

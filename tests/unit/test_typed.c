@@ -2,6 +2,7 @@
  * exactly their size, so that a sanitizer sees every byte too many. */
 #include "api/abort.h"
 #include "base/status.h"
+#include "unit/suite.h"
 
 #include <check.h>
 #include <complex.h>
@@ -752,9 +753,5 @@ int main(void)
     tcase_add_test(tests, forged_bytes_fail_the_task);
     tcase_add_test(tests, random_arguments_never_read_out_of_bounds);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

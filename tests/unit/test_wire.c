@@ -1,4 +1,5 @@
 /* Messages: what is written is read back. */
+#include "unit/suite.h"
 #include "unit/wire_samples.h"
 
 START_TEST(each_kind_comes_back_as_it_was)
@@ -117,9 +118,5 @@ int main(void)
     tcase_add_test(c, empty_message_has_no_records);
     tcase_add_test(c, names_are_those_of_the_list);
     suite_add_tcase(suite, c);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return run_suite(suite);
 }

@@ -1,5 +1,6 @@
 /* Damaged messages: nothing that arrives makes the decoder read where it must not. They lie in blocks of exactly their
  * size, so that AddressSanitizer sees a byte too far. */
+#include "unit/suite.h"
 #include "unit/wire_samples.h"
 
 START_TEST(message_cut_anywhere_is_damaged)
@@ -326,9 +327,5 @@ int main(void)
     tcase_add_test(c, each_single_flipped_bit_is_harmless);
     tcase_add_test(c, random_bytes_behind_a_good_header_never_lead_out_of_bounds);
     suite_add_tcase(suite, c);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return run_suite(suite);
 }

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/policy.h"
+#include "unit/suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -107,9 +108,5 @@ int main(void)
     tcase_add_test(rings, a_worker_that_will_soon_have_nothing_to_do_wakes_in_any_case);
     tcase_add_test(rings, on_the_only_core_nobody_is_woken_while_there_is_work);
     suite_add_tcase(suite, rings);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }
