@@ -74,6 +74,7 @@ int pp_fetch(pp_future f, void *result, size_t bytes)
         /* Not while its callbacks run on another thread: that would dispose of a future that is given up. */
         if (bytes > COPY_UNLOCKED && !(t->flags & PPI_TASK_CALLING)) {
             ppi_server_give_up(s, t); /* nobody else can have it any more */
+            ppi_groups_unlist(&s->groups, t, index);
             t->flags |= PPI_TASK_TAKEN;
             ppi_lock_give(&s->lock);
             memcpy(result, data, bytes);

@@ -295,6 +295,37 @@ static void those_of_a_map_are_passed_over(void)
     pthread_join(thread, NULL);
 }
 
+#define LARGE ((size_t)200 << 20) /* copied while others may call the library */
+
+static void fill_large(pp_task *task)
+{
+    unsigned char *result = pp_task_result(task, LARGE);
+    if (result) memset(result, 1, LARGE);
+}
+
+static void *fetch_large(void *arg)
+{
+    unsigned char *to = malloc(LARGE);
+    CHECK(to != NULL);
+    CHECK_INT(pp_fetch(*(pp_future *)arg, to, LARGE), PP_OK);
+    free(to);
+    return NULL;
+}
+
+static void what_is_being_fetched_is_passed_over(void)
+{
+    for (int i = 0; i < 3; i++) {
+        pthread_t thread;
+        pp_future f = pp_submit(server, fill_large, NULL, 0), g = {42};
+        CHECK_INT(pp_wait(f), PP_OK);
+        CHECK_INT(pthread_create(&thread, NULL, fetch_large, &f), 0);
+        while (pp_done(f) > 0) {} /* until the other thread has it */
+        CHECK_INT(pp_next(server, NULL, 0, &g), PP_END);
+        CHECK_INT(g.id, 42);
+        pthread_join(thread, NULL);
+    }
+}
+
 int main(int argc, char **argv)
 {
     static const struct test tests[] = {
@@ -311,6 +342,7 @@ int main(int argc, char **argv)
         TEST(groups_come_and_go),
         TEST(two_threads_share_what_comes),
         TEST(those_of_a_map_are_passed_over),
+        TEST(what_is_being_fetched_is_passed_over),
         TEST(nothing_is_outstanding),
     };
     open_or_exit(&argc, &argv, NULL);
