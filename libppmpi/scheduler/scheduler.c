@@ -152,6 +152,21 @@ static int avoids(const struct ppi_scheduler *s, const struct ppi_task *t, int a
     return 0;
 }
 
+/* One ready task less. When it was the last, what is still linked was cancelled there, and new tasks may pass the queue by
+ * for ever: its records go back now. */
+static void one_less(struct ppi_scheduler *s)
+{
+    if (--s->ready) return;
+    for (int at = 0; at < s->level_count; at++) {
+        for (uint32_t task = s->levels[at].first, next; task != PPI_TASK_NONE; task = next) {
+            next = ppi_store_at(s->store, task)->next;
+            ppi_store_unlinked(s->store, task);
+        }
+        s->levels[at].first = s->levels[at].last = PPI_TASK_NONE;
+    }
+    if (s->level_count > 1) s->level_count = 1;
+}
+
 /* Takes the first task out of a level that the agent may have; PPI_TASK_NONE when there is none. */
 static uint32_t pop_level(struct ppi_scheduler *s, struct ppi_ready_level *level, int agent)
 {
@@ -191,13 +206,13 @@ static uint32_t pop(struct ppi_scheduler *s, int agent)
         else
             at++;
     }
-    if (task != PPI_TASK_NONE) s->ready--;
+    if (task != PPI_TASK_NONE) one_less(s);
     return task;
 }
 
 void ppi_scheduler_forget(struct ppi_scheduler *s)
 {
-    s->ready--;
+    one_less(s);
 }
 
 /* The workers of the agent that are given tasks of the length that it has had. */

@@ -174,6 +174,28 @@ START_TEST(record_that_was_cancelled_in_the_queue_is_used_again_only_when_it_has
 }
 END_TEST
 
+/* New tasks may pass an empty queue by for ever. */
+START_TEST(records_that_were_cancelled_come_back_when_no_other_task_waits)
+{
+    one_large_agent();
+    uint32_t cancelled[3] = {push(0, 0), push(5, 0), push(0, 0)};
+    for (int i = 0; i < 3; i++) {
+        struct ppi_task *t = ppi_store_at(&store, cancelled[i]);
+        ppi_task_apply(t, PPI_EVENT_CANCEL);
+        ppi_scheduler_forget(&s);
+        ppi_task_apply(t, PPI_EVENT_RECYCLE);
+        ppi_store_recycle(&store, cancelled[i]);
+    }
+    ck_assert_uint_eq(s.ready, 0);
+    ck_assert_int_eq(ppi_scheduler_direct(&s), 0);
+    for (int i = 0; i < 3; i++) ck_assert_uint_le(ppi_store_new(&store), cancelled[2]);
+    ck_assert_uint_eq(next_task(), PPI_TASK_NONE);
+    uint32_t last = push(3, 0);
+    ck_assert_uint_eq(next_task(), last);
+    end();
+}
+END_TEST
+
 /* ---- Shares --------------------------------------------------------------------------------------------- */
 
 /* All agents can take much more than there is: each gets its share by workers, and nobody another's. */
@@ -581,6 +603,7 @@ int main(void)
     tcase_add_test(c, a_queue_that_ran_dry_takes_any_priority);
     tcase_add_test(c, priorities_that_nobody_uses_any_more_cost_nothing);
     tcase_add_test(c, record_that_was_cancelled_in_the_queue_is_used_again_only_when_it_has_left_it);
+    tcase_add_test(c, records_that_were_cancelled_come_back_when_no_other_task_waits);
     suite_add_tcase(suite, c);
     c = tcase_create("credit");
     tcase_set_timeout(c, 30);
