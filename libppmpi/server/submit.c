@@ -90,10 +90,6 @@ int ppi_server_submit(struct pp_server *s, pp_function fn, const void *args, siz
     ppi_server_called(s);
     uint64_t now = ppi_recent_ns(&s->recent) - s->opened_ns;
     if (s->options.queue_limit && !below_limit(s)) ppi_server_wait(s, below_limit, s, UINT64_MAX);
-    if (*s->nobody_left) {
-        status = ppi_error(PP_ERR_LOST, "%s", s->nobody_left);
-        goto out;
-    }
     if ((status = ppi_functions_number(s, fn, &function)) != PP_OK) goto out;
     if (bytes > PPI_TASK_INLINE_ARGS && !(offset = ppi_arena_alloc(&s->workspace.arena, bytes, &fresh))) {
         status = ppi_error(PP_ERR_NOMEM, "no memory for arguments of %zu bytes", bytes);
@@ -122,6 +118,10 @@ int ppi_server_submit(struct pp_server *s, pp_function fn, const void *args, siz
         }
     } else if (bytes) {
         memcpy(task->u.args.in, args, bytes);
+    }
+    if (*s->nobody_left) { /* from here on the lock is not released before the task is in the queue, where a loss finds it */
+        status = ppi_error(PP_ERR_LOST, "%s", s->nobody_left);
+        goto out;
     }
     if ((status = apply_options(s, task, options)) != PP_OK) goto out;
     if (options && options->callback &&

@@ -84,6 +84,59 @@ static void *lose(void *arg)
     return NULL;
 }
 
+/* Loses the last rank as soon as a task has a record and not yet a number: its arguments are being copied. */
+static void *lose_the_last(void *arg)
+{
+    pp_server *s = arg;
+    struct ppi_rank *r = &s->ranks[1];
+    for (int begun = 0; !r->lost && !atomic_load(&stop); usleep(20)) {
+        ppi_lock_take(&s->lock);
+        if (!begun && s->store.used > s->store.submitted) {
+            begun = 1;
+            snprintf(r->parting, sizeof r->parting, "is lost by the test");
+            s->next_heartbeat_ns = 0;
+        }
+        if (begun) ppi_server_look(s, PPI_STEP_MPI);
+        ppi_lock_give(&s->lock);
+    }
+    return NULL;
+}
+
+static int refused; /* submissions that were under way when the last rank was lost */
+
+static void nobody_is_left(struct random *r)
+{
+    struct farm farm;
+    pp_options options = PP_OPTIONS_INIT;
+    options.isolation = PP_ISOLATE_NONE;
+    pp_server *s = farm_open(&farm, 2, 1, &options);
+    size_t bytes = 8 * BYTES;
+    unsigned char *data = fill_with(random_next(r), bytes);
+    pthread_t thread;
+    atomic_store(&stop, 0);
+    REQUIRE(pthread_create(&thread, NULL, lose_the_last, s) == 0);
+    pp_future f = pp_submit(s, sum, data, bytes);
+    if (f.id == 0) {
+        REQUIRE(pp_last_error_code() == PP_ERR_LOST);
+        refused++;
+    } else {
+        uint64_t result;
+        int status = pp_fetch(f, &result, sizeof result); /* it was too quick, or its rank was lost later */
+        REQUIRE(status == PP_OK || status == PP_ERR_LOST);
+    }
+    atomic_store(&stop, 1);
+    pthread_join(thread, NULL);
+    ppi_lock_take(&s->lock);
+    if (s->ranks[1].lost) { /* here it cannot simply die */
+        s->ranks[1].lost = 0;
+        ppi_ranks_post(s, 1, PPI_WIRE_STOP, 0, &(struct ppi_wire_stop){.at_once = 1}, NULL, 0);
+        s->ranks[1].lost = 1;
+    }
+    ppi_lock_give(&s->lock);
+    free(data);
+    farm_close(&farm);
+}
+
 static void *submit_small(void *arg)
 {
     pp_server *s = arg;
@@ -132,6 +185,7 @@ int main(void)
         on_farm(&r, ranks, submit_in_vain, 6);
         on_farm(&r, ranks + 1, lose, 6);
     }
-    REQUIRE(seen > 0 && lost > 0);
+    for (int i = 0; i < 5; i++) nobody_is_left(&r);
+    REQUIRE(seen > 0 && lost > 0 && refused > 0);
     return 0;
 }
