@@ -39,12 +39,11 @@ __attribute__((destructor)) static void delete_key(void)
 
 static struct errors *errors(void)
 {
-    if (mine) return mine;
+    if (mine && mine != &without_memory) return mine;
     pthread_once(&once, make_key);
-    mine = calloc(1, sizeof *mine);
-    if (!mine) return &without_memory;
-    if (has_key) pthread_setspecific(key, mine);
-    return mine;
+    struct errors *own = calloc(1, sizeof *own);
+    if (own && has_key) pthread_setspecific(key, own);
+    return mine = own ? own : &without_memory; /* which the thread reads from then on */
 }
 
 int ppi_error_v(int status, const char *format, va_list args)
