@@ -15,9 +15,9 @@ struct ppi_recent {
 };
 uint64_t ppi_recent_ns(struct ppi_recent *recent);
 
-/* The time by a counter of the processor, which is read in half of what the clock takes: what it has counted since the clock was read
- * last, some ten microseconds ago, is added to that. Right to a microsecond at worst, and never behind what it has told before.
- * One thread's own; begins with zeros. */
+/* The time by a counter of the processor, which is read in half of what the clock takes: what it has counted since the clock
+ * was read last, some ten microseconds ago, is added to that. Right to a microsecond at worst, and on one core never behind
+ * what it has told before. One thread's own; begins with zeros. */
 struct ppi_stopwatch {
     uint64_t ns, ticks;           /* when the clock was read last */
     uint64_t good_for;            /* so many ticks may be added */

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #define PPI_SPAN_BITS 27
+#define PPI_SPAN_NEVER UINT32_MAX /* also what is longer than nine years */
 #define PPI_SPAN_EXACT ((uint64_t)1 << PPI_SPAN_BITS) /* shorter ones are exact */
 
 static inline uint32_t ppi_span_of(uint64_t ns)

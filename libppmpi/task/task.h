@@ -167,16 +167,17 @@ static inline uint64_t ppi_task_id_of(const struct ppi_task *task, uint32_t inde
 }
 
 /* Of a task that has finished, by the clock, as is when the server was opened. One that started before it was submitted,
- * by another node's clock, has not waited. */
+ * by another node's clock, has not waited; one that never started (0) has no times. */
 static inline void ppi_task_set_times(struct ppi_task *task, uint64_t opened_ns, uint64_t started_ns,
                                       uint64_t finished_ns)
 {
-    task->u.result.waited = ppi_span_between(opened_ns + task->submitted_ns, started_ns);
+    task->u.result.waited = started_ns ? ppi_span_between(opened_ns + task->submitted_ns, started_ns) : PPI_SPAN_NEVER;
     task->u.result.took = ppi_span_between(started_ns, finished_ns);
 }
 
 static inline uint64_t ppi_task_started_ns(const struct ppi_task *task)
 {
+    if (task->u.result.waited == PPI_SPAN_NEVER) return 0;
     return task->submitted_ns + ppi_span_ns(task->u.result.waited);
 }
 

@@ -224,6 +224,7 @@ static int conclude(struct ppi_worker *worker, uint64_t started, int last)
     struct pp_task *task = &worker->task;
     uint64_t finished = ppi_stopwatch_ns(&worker->watch);
     if (!ppi_channel_is_at(answers, worker->begun)) return leave_ruins(worker);
+    if (finished < started) finished = started; /* the other core's counter is a little behind */
 
     int checked = last || ppi_collector_suspects(&worker->collector, finished - started), printed = 0;
     if (checked) {
