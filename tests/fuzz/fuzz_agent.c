@@ -66,6 +66,13 @@ static int listen(uint64_t id, int *ready)
     return found;
 }
 
+/* No thread may run when leaks are looked for: the memory that it has is not found once there have been thousands of threads. */
+static void close_agent(void)
+{
+    say(PPI_WIRE_STOP, &(struct ppi_wire_stop){.at_once = 1}, NULL, 0);
+    pthread_join(rank.thread, NULL);
+}
+
 static void open_agent(void)
 {
     struct ppi_transport *ends[2];
@@ -80,6 +87,7 @@ static void open_agent(void)
     struct ppi_wire_welcome welcome = {.workers = 1, .cores_per_worker = 1, .log_level = -1, .bell_fd = -1};
     say(PPI_WIRE_WELCOME, &welcome, NULL, 0);
     REQUIRE(pthread_create(&rank.thread, NULL, farm_serve, &rank) == 0);
+    REQUIRE(atexit(close_agent) == 0);
     int ready = 0;
     while (!ready) {
         listen(0, &ready);
