@@ -33,6 +33,7 @@ static int allocate(struct ppi_agent *agent)
 
 static void release(struct ppi_agent *agent)
 {
+    for (int i = 0; i < agent->slot_count; i++) free(agent->slots[i].kept);
     free(agent->slots);
     free(agent->cpus);
     free(agent->idle);

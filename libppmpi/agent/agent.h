@@ -57,6 +57,7 @@ enum ppi_slot_state { PPI_SLOT_EMPTY, PPI_SLOT_STARTING, PPI_SLOT_READY, PPI_SLO
 struct ppi_slot {
     enum ppi_slot_state state;
     struct ppi_channel channel;
+    struct ppi_job *kept; /* the channel's, from the first start of a worker on */
     struct ppi_worker_segment *segment;
     long pid;        /* 0 until it is reported as started */
     uint32_t serial; /* of its start */

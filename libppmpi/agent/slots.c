@@ -95,6 +95,8 @@ int ppi_slot_start(struct ppi_agent *agent, int index)
     slot->aside = agent->aside;
     slot->only_cpu = ppi_cpus_only(&start.cpus);
     struct ppi_worker_segment *segment = calloc(1, sizeof *segment);
+    if (!slot->kept) slot->kept = aligned_alloc(64, PPI_CHANNEL_DEPTH * sizeof *slot->kept);
+    if (!slot->kept) free(segment), segment = NULL;
     if (!segment) return ppi_error(PP_ERR_NOMEM, "no memory for a worker");
     int processes = agent->pool->ops == &ppi_pool_processes;
     size_t wanted = agent->pool->ops == &ppi_pool_threads ? (size_t)256 << 20 : segment_bytes(agent);
@@ -110,7 +112,7 @@ int ppi_slot_start(struct ppi_agent *agent, int index)
     if (processes) status = make_pipes(start.read_fd, start.write_fd);
     if (status == PP_OK) {
         ppi_channel_init(&slot->channel, &agent->workspace->requests[index],
-                         (struct ppi_answers *)(void *)segment->map.base);
+                         (struct ppi_answers *)(void *)segment->map.base, slot->kept);
         status = ppi_pool_start(agent->pool, &start);
     }
     for (int i = 0; i < 2; i++)

@@ -19,11 +19,13 @@ static uint64_t claim_make(uint32_t limit, uint32_t next)
     return (uint64_t)limit << 32 | next;
 }
 
-void ppi_channel_init(struct ppi_channel *channel, struct ppi_requests *requests, struct ppi_answers *answers)
+void ppi_channel_init(struct ppi_channel *channel, struct ppi_requests *requests, struct ppi_answers *answers,
+                      struct ppi_job *kept)
 {
     memset(channel, 0, sizeof *channel);
     channel->requests = requests;
     channel->answers = answers;
+    channel->kept = kept;
     atomic_store(&requests->stop, 0);
     atomic_store(&requests->readings, 0);
     atomic_store(&requests->returned, 0);

@@ -92,7 +92,6 @@ struct ppi_requests {
     _Alignas(64) _Atomic uint32_t returned; /* counts the entries of blocks[] ever written */
     uint32_t blocks[PPI_CHANNEL_BLOCKS];    /* numbers of result blocks that the worker may use again */
     _Alignas(64) struct ppi_job jobs[PPI_CHANNEL_DEPTH];
-    struct ppi_job kept[PPI_CHANNEL_DEPTH]; /* the agent's copies: a line that the worker has read has left the agent's cache */
 };
 
 /* Written by the worker, at the start of its segment; its result blocks follow. */
@@ -112,6 +111,7 @@ struct ppi_answers {
 struct ppi_channel {
     struct ppi_requests *requests;
     struct ppi_answers *answers;
+    struct ppi_job *kept; /* our own copies of the jobs: a line that the worker has read has left our cache */
     uint32_t reserved;  /* jobs written, not yet published */
     uint32_t published; /* the limit */
     uint32_t taken;     /* outcomes read */
@@ -119,7 +119,9 @@ struct ppi_channel {
     uint32_t returned;
 };
 
-void ppi_channel_init(struct ppi_channel *channel, struct ppi_requests *requests, struct ppi_answers *answers);
+/* kept: room for PPI_CHANNEL_DEPTH jobs, which stays the caller's. */
+void ppi_channel_init(struct ppi_channel *channel, struct ppi_requests *requests, struct ppi_answers *answers,
+                      struct ppi_job *kept);
 
 /* Jobs in the channel: reserved, waiting, running, or finished and not yet taken. */
 static inline uint32_t ppi_channel_load(const struct ppi_channel *channel)
@@ -131,7 +133,7 @@ static inline uint32_t ppi_channel_load(const struct ppi_channel *channel)
 static inline struct ppi_job *ppi_channel_reserve(struct ppi_channel *channel)
 {
     ppi_will_write(&channel->requests->jobs[(channel->reserved + PPI_CHANNEL_AHEAD) & (PPI_CHANNEL_DEPTH - 1)]);
-    return &channel->requests->kept[channel->reserved++ & (PPI_CHANNEL_DEPTH - 1)];
+    return &channel->kept[channel->reserved++ & (PPI_CHANNEL_DEPTH - 1)];
 }
 
 /* Publishes what was reserved. True when the worker sleeps and has to be woken by ppi_channel_wake. */
@@ -147,7 +149,7 @@ int ppi_channel_has_outcome(const struct ppi_channel *channel);
 uint32_t ppi_channel_take_back(struct ppi_channel *channel, uint32_t most);
 static inline const struct ppi_job *ppi_channel_job(const struct ppi_channel *channel, uint32_t index)
 {
-    return &channel->requests->kept[index & (PPI_CHANNEL_DEPTH - 1)];
+    return &channel->kept[index & (PPI_CHANNEL_DEPTH - 1)];
 }
 
 /* The job that the worker has begun and not finished, NULL when there is none. All outcomes must have been taken. */

@@ -14,6 +14,7 @@
 static struct ppi_workspace workspace;
 static struct ppi_segment segment;
 static struct ppi_channel channel;
+static struct ppi_job copies[PPI_CHANNEL_DEPTH];
 static struct ppi_worker worker;
 
 static void long_task(pp_task *task)
@@ -33,7 +34,7 @@ static void setup(void)
 {
     ck_assert_int_eq(ppi_workspace_create(&workspace, ARENA), PP_OK);
     ck_assert_int_eq(ppi_segment_create(&segment, "test-answers", (size_t)1 << 20, (size_t)1 << 20), PP_OK);
-    ppi_channel_init(&channel, &workspace.requests[0], (struct ppi_answers *)(void *)segment.base);
+    ppi_channel_init(&channel, &workspace.requests[0], (struct ppi_answers *)(void *)segment.base, copies);
     ck_assert_int_eq(ppi_worker_init(&worker, &workspace, 0, 0, segment.base, segment.bytes, NULL), PP_OK);
 }
 
