@@ -278,7 +278,7 @@ static int run(struct ppi_worker *worker, const struct ppi_job *job, void (*ende
 }
 
 /* Begins the next job; rings for the last one before, when that is settled. */
-static const struct ppi_job *begin(struct ppi_worker *worker)
+static const struct ppi_job *begin_next(struct ppi_worker *worker)
 {
     const struct ppi_job *job = ppi_channel_begin(worker->requests, worker->answers);
     if (worker->unrung && job && PPI_BEGIN_SETTLES)
@@ -291,7 +291,7 @@ static const struct ppi_job *begin(struct ppi_worker *worker)
 
 int ppi_worker_step(struct ppi_worker *worker, void (*ended)(void))
 {
-    const struct ppi_job *job = begin(worker);
+    const struct ppi_job *job = begin_next(worker);
     if (!job) return 0;
     int ran = run(worker, job, ended);
     if (worker->unrung) ring_at_once(worker, 0); /* nobody knows when the next step comes */
@@ -325,7 +325,7 @@ void ppi_worker_run(struct ppi_worker *worker)
 {
     ppi_worker_initialize(worker);
     for (;;) {
-        const struct ppi_job *job = begin(worker);
+        const struct ppi_job *job = begin_next(worker);
         if (job && run(worker, job, NULL) < 0) return;
         if (job) continue;
         if (atomic_load(&worker->requests->stop)) return;
