@@ -94,9 +94,8 @@ int ppi_slot_start(struct ppi_agent *agent, int index)
                                      .cpus = *ppi_aside_cpus(agent, index)};
     slot->aside = agent->aside;
     slot->only_cpu = ppi_cpus_only(&start.cpus);
-    struct ppi_worker_segment *segment = calloc(1, sizeof *segment);
     if (!slot->kept) slot->kept = aligned_alloc(64, PPI_CHANNEL_DEPTH * sizeof *slot->kept);
-    if (!slot->kept) free(segment), segment = NULL;
+    struct ppi_worker_segment *segment = slot->kept ? calloc(1, sizeof *segment) : NULL;
     if (!segment) return ppi_error(PP_ERR_NOMEM, "no memory for a worker");
     int processes = agent->pool->ops == &ppi_pool_processes;
     size_t wanted = agent->pool->ops == &ppi_pool_threads ? (size_t)256 << 20 : segment_bytes(agent);

@@ -39,12 +39,12 @@ void ppi_fill_rest(struct pp_server *s)
 
 void ppi_fill(struct pp_server *s, uint32_t index, int rank, const void *args)
 {
-    const struct ppi_task *t = ppi_store_at(&s->store, index);
+    struct ppi_task *t = ppi_store_at(&s->store, index);
     struct ppi_filling *f = &s->filling;
     *f = (struct ppi_filling){
         .index = index, .from = args, .to = s->workspace.segment.base + t->u.args.offset, .bytes = ppi_task_args_bytes(t)};
     ppi_scheduler_given(&s->scheduler, rank);
-    ppi_server_assign(s, ppi_store_at(&s->store, index), index, rank);
+    ppi_server_assign(s, t, index, rank);
     s->driving = 1;
     while (f->bytes) {
         uint64_t n = f->bytes - f->copied < PIECE ? f->bytes - f->copied : PIECE;

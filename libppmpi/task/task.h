@@ -200,7 +200,8 @@ struct ppi_task_extra *ppi_task_extra(struct ppi_task_store *store, struct ppi_t
 /* 0 unless the program says otherwise. */
 static inline int ppi_task_priority(const struct ppi_task_store *store, const struct ppi_task *task)
 {
-    return task->extra ? store->extras[task->extra - 1].extra->priority : 0;
+    const struct ppi_task_extra *extra = ppi_task_extra_of(store, task);
+    return extra ? extra->priority : 0;
 }
 
 /* Fields that share a word are written together, so that nothing of it has to be read: here, */
