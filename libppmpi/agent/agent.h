@@ -188,7 +188,7 @@ _Atomic uint32_t *ppi_agent_rouse(struct ppi_agent *agent);
 /* Jobs take less time than to hand them out: one worker does what the program can submit and take in, */
 static inline int ppi_agent_is_quick(const struct ppi_agent *agent)
 {
-    return agent->mean_ns > 0 && agent->mean_ns < PPI_SEND_NS;
+    return ppi_is_quick(agent->mean_ns);
 }
 
 /* … or as many as there are cores beside the program: more of them would only take cores from each other. */

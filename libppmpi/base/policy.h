@@ -25,6 +25,12 @@
 /* What it takes to send a task to another rank and to take its result in: shorter ones are sooner run here. */
 #define PPI_SEND_NS 300.0
 
+/* Tasks of that mean duration, 0 = not measured, take less time than to hand them out. */
+static inline int ppi_is_quick(double mean_ns)
+{
+    return mean_ns > 0 && mean_ns < PPI_SEND_NS;
+}
+
 /* Who sleeps is not woken sooner than this after it last found an outcome, by workers that have jobs for a while: to be woken for
  * each short job costs more than the job, and takes the core of another worker. One that will soon run dry rings in any case. Who
  * sleeps looks once by itself in the double of the gap. */

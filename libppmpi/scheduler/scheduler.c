@@ -219,7 +219,7 @@ void ppi_scheduler_forget(struct ppi_scheduler *s)
 static uint64_t takers(const struct ppi_scheduler *s, const struct ppi_scheduler_agent *a)
 {
     int few = a == s->agents && s->own_enough && s->own_enough < a->workers && s->own_gets_on;
-    return (uint64_t)(few && a->mean_ns > 0 && a->mean_ns < PPI_SEND_NS ? s->own_enough : a->workers);
+    return (uint64_t)(few && ppi_is_quick(a->mean_ns) ? s->own_enough : a->workers);
 }
 
 static uint64_t room(const struct ppi_scheduler *s, const struct ppi_scheduler_agent *a)
@@ -255,19 +255,19 @@ static uint64_t grant(const struct ppi_scheduler *s, const struct ppi_scheduler_
     return most < share ? most : share;
 }
 
-/* Agent 0 has done what it has before anybody else could begin, or before as much could be sent. */
+/* Agent 0 has done what it has before anybody else could begin, or before as much could be sent; or there is nobody else. */
 static int own_is_soonest(const struct ppi_scheduler *s)
 {
     const struct ppi_scheduler_agent *own = &s->agents[0];
-    if (!s->own_gets_on || s->agent_count < 2 || own->mean_ns <= 0 || own->refused || own->workers == 0) return 0;
+    if (s->agent_count == 1) return !own->refused;
+    if (!s->own_gets_on || own->mean_ns <= 0 || own->refused || own->workers == 0) return 0;
     return own->mean_ns < PPI_SEND_NS * own->workers || (double)own->given * own->mean_ns < PPI_WAKE_NS * own->workers;
 }
 
 /* Makes an agent that has room the current one, which is quick where there is but one; 0 when there is none. */
 static int choose_agent(struct ppi_scheduler *s)
 {
-    int is_alone = s->agent_count == 1 && !s->agents[0].refused;
-    if (is_alone || own_is_soonest(s)) {
+    if (own_is_soonest(s)) {
         if (s->current > 0) make_hungry(s, s->current, 1);
         s->current = 0;
         s->grant = room(s, &s->agents[0]) > 0;
